@@ -1,0 +1,38 @@
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { PlainLine } from './test/support/plain-line.ts';
+
+const HOOK_TIMEOUT = 60_000;
+const SERVER_TESTS = ['test/features/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/conformance/**/*.test.ts'];
+
+/** The same files run once per supported Mongoose major: `testDatabase()` reads the choice from the environment. */
+const features = (name: string, mongooseMajor: '8' | '9'): TestProjectConfiguration => ({
+  test: {
+    name,
+    include: SERVER_TESTS,
+    env: { CHRONOS_TEST_MONGOOSE: mongooseMajor },
+    globalSetup: ['test/support/global-setup.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: HOOK_TIMEOUT,
+  },
+});
+
+export default defineConfig({
+  test: {
+    coverage: { include: ['src/**/*.ts'] },
+    reporters: ['default', new PlainLine()],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          pool: 'forks',
+          hookTimeout: HOOK_TIMEOUT,
+          typecheck: { enabled: true, include: ['test/types/**/*.test-d.ts'], tsconfig: 'test/tsconfig.json' },
+        },
+      },
+      features('features', '9'),
+      features('features-mongoose8', '8'),
+    ],
+  },
+});
