@@ -2,7 +2,7 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { PlainLine } from './test/support/plain-line.ts';
 
 const HOOK_TIMEOUT = 60_000;
-const SERVER_TESTS = ['test/features/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/conformance/**/*.test.ts'];
+const SERVER_TESTS = ['test/{features,faults,conformance,regressions}/**/*.test.ts'];
 
 /** The same files run once per supported Mongoose major: `testDatabase()` reads the choice from the environment. */
 const features = (name: string, mongooseMajor: '8' | '9'): TestProjectConfiguration => ({
