@@ -2,6 +2,7 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { PlainLine } from './test/support/plain-line.ts';
 
 const HOOK_TIMEOUT = 60_000;
+const INSTALL_TIMEOUT = 300_000;
 const SERVER_TESTS = ['test/{features,faults,conformance,regressions}/**/*.test.ts'];
 
 /** The same files run once per supported Mongoose major: `testDatabase()` reads the choice from the environment. */
@@ -33,6 +34,16 @@ export default defineConfig({
       },
       features('features', '9'),
       features('features-mongoose8', '8'),
+      {
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+          pool: 'forks',
+          testTimeout: INSTALL_TIMEOUT,
+          hookTimeout: INSTALL_TIMEOUT,
+        },
+      },
     ],
   },
 });
