@@ -8,7 +8,7 @@ const LOCK_POLL_MS = 200;
 /** Where test servers are kept between runs, e.g. `~/.cache/mongoose-chronos/servers`. */
 export function serverCache(): string {
   const { CHRONOS_TEST_CACHE, XDG_CACHE_HOME } = process.env;
-  return CHRONOS_TEST_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mongoose-chronos', 'servers');
+  return CHRONOS_TEST_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'mongoose-chronos', 'servers');
 }
 
 export async function inCache(name: string): Promise<string | undefined> {
