@@ -124,7 +124,7 @@ export function findElement(bytes: Uint8Array, key: string): ElementSpan | undef
     const value = pastCString(bytes, start + 1);
     const end = pastValue(bytes, type, value);
     if (end > last) throw new MalformedBson('Element runs past the end of its document');
-    if (value - start - 1 === wanted.length && sameBytes(bytes, start + 1, wanted)) return { type, start, value, end };
+    if (sameBytes(bytes, start + 1, wanted)) return { type, start, value, end };
     start = end;
   }
   return undefined;

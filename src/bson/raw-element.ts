@@ -11,13 +11,27 @@ import type { Bson } from '../types.ts';
 
 const OBJECT_ID = 0x07;
 
+const ENCODED = Symbol('encoded');
+
+/** A value by its type byte and encoded bytes. */
+export interface EncodedValue {
+  readonly type: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A value of any type, given by its type byte and encoded bytes. It may be put under another key than `key`. */
-export function rawValue(bson: Bson, type: number, value: Uint8Array, key: string): unknown {
-  return serializedBy(bson, (buffer, index) => {
+export function rawValue(bson: Bson, type: number, bytes: Uint8Array, key: string): unknown {
+  const value = serializedBy(bson, (buffer, index) => {
     buffer[elementStart(buffer, index, key)] = type;
-    buffer.set(value, index);
-    return value.length;
+    buffer.set(bytes, index);
+    return bytes.length;
   });
+  return Object.defineProperty(value, ENCODED, { value: { type, bytes } satisfies EncodedValue });
+}
+
+/** What {@link rawValue} made a value of, or `undefined` for any other value. */
+export function encodedValue(value: object): EncodedValue | undefined {
+  return (value as { readonly [ENCODED]?: EncodedValue })[ENCODED];
 }
 
 /** One or more whole fields, keys included, that appear in place of the field they are put under. */
@@ -35,6 +49,8 @@ function elementStart(buffer: Uint8Array, index: number, key: string): number {
   return buffer.lastIndexOf(OBJECT_ID, index - 2);
 }
 
-function serializedBy(bson: Bson, serializeInto: (buffer: Uint8Array, index: number) => number): unknown {
-  return Object.defineProperty(Object.create(bson.ObjectId.prototype), 'serializeInto', { value: serializeInto });
+function serializedBy(bson: Bson, serializeInto: (buffer: Uint8Array, index: number) => number): object {
+  return Object.defineProperty(Object.create(bson.ObjectId.prototype) as object, 'serializeInto', {
+    value: serializeInto,
+  });
 }

@@ -160,6 +160,9 @@ const odd: Shape = { maxDepth: 3, scalars: [...scalars, ...oddities], oddKeys: t
 /** Raw documents as a server may hold them that was written to by other and older drivers. */
 export const oddRawDocuments: fc.Arbitrary<Uint8Array> = fieldsOf(odd, valuesOf(odd));
 
+/** Values of those documents. */
+export const oddRawValues: fc.Arbitrary<RawValue> = valuesOf(odd);
+
 export function encodeDocument(fields: readonly (readonly [key: Uint8Array | string, value: RawValue])[]): Uint8Array {
   const elements = fields.flatMap(([key, value]) => [
     Uint8Array.of(value.type),

@@ -55,7 +55,10 @@ describe('decodeExact', () => {
   });
 
   it('gives plain objects, and a Map only where a plain object would change the order or the meaning', () => {
-    const decode = (fields: [string, unknown][]) => decodeExact(bson, bson.serialize(new Map(fields)));
+    const decode = (fields: [string, unknown][]) => {
+      const { nested } = decodeExact(bson, bson.serialize({ nested: new Map(fields) })) as { nested: unknown };
+      return nested;
+    };
     expect(decode([['b', 1]])).toEqual({ b: 1 });
     for (const key of ['1', '__proto__', 'constructor', '_bsontype']) {
       const document = decode([
@@ -89,6 +92,11 @@ describe('decodeExact', () => {
       a: 'x',
       b: new Timestamp({ t: 1, i: 2 }),
     });
+  });
+
+  it('refuses elements that run past the end of their document', () => {
+    const int32CutShort = Uint8Array.of(10, 0, 0, 0, 0x10, 97, 0, 1, 0, 0);
+    expect(() => decodeExact(bson, int32CutShort)).toThrow('Element runs past the end');
   });
 
   it('refuses bytes that are not one whole document', () => {
