@@ -1,0 +1,74 @@
+import type { mongo } from 'mongoose';
+import type { ChronosWriteOptions, Op, RawDocument } from '../types.ts';
+
+export type Filter = mongo.Filter<RawDocument>;
+
+/** Options of a driver call, as Mongoose hands them over; keys the driver does not know are ignored by it. */
+export type DriverOptions = Readonly<Record<string, unknown>> & { readonly session?: mongo.ClientSession | undefined };
+
+export type UpdateMethod = 'updateOne' | 'replaceOne' | 'findOneAndUpdate' | 'findOneAndReplace';
+export type DeleteMethod = 'deleteOne' | 'findOneAndDelete';
+
+/** How an update tells what to change. */
+export type Change =
+  | { readonly form: 'operators'; readonly spec: UpdateOperators }
+  | { readonly form: 'pipeline'; readonly stages: readonly RawDocument[] }
+  | { readonly form: 'replacement'; readonly document: RawDocument }
+  /** Worked out from the document it replaces, which is the server's and cannot change meanwhile. */
+  | { readonly form: 'computed'; readonly compute: Compute };
+
+/** @returns the new document, or undefined where the current one is to stay as it is */
+export type Compute = (current: Uint8Array) => RawDocument | Map<string, unknown> | undefined;
+
+/** A change in a form that the driver takes. */
+export type SendableChange = Exclude<Change, { form: 'computed' }>;
+
+export type UpdateOperators = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+interface Write {
+  readonly filter: Filter;
+  readonly options: DriverOptions;
+  readonly chronos: ChronosWriteOptions;
+}
+
+/** A driver call that changes at most one existing document, or (an upsert) creates it. */
+export interface CapturedUpdate extends Write {
+  readonly kind: 'update';
+  readonly method: UpdateMethod;
+  readonly change: Change;
+  readonly op: Op;
+  readonly restoredFrom?: number;
+}
+
+/** A driver call that removes at most one document. */
+export interface CapturedDelete extends Write {
+  readonly kind: 'delete';
+  readonly method: DeleteMethod;
+}
+
+/** A driver call that adds one document. */
+export interface CapturedInsert {
+  readonly kind: 'insert';
+  readonly document: RawDocument | Map<string, unknown>;
+  readonly id: unknown;
+  readonly options: DriverOptions;
+  readonly chronos: ChronosWriteOptions;
+  readonly op: Op;
+  readonly restoredFrom?: number;
+}
+
+export type CapturedWrite = CapturedUpdate | CapturedDelete | CapturedInsert;
+
+/** What became of one captured write: the driver's own result, and the counts a bulk result is summed from. */
+export interface Outcome {
+  readonly result: unknown;
+  readonly matched: number;
+  readonly modified: number;
+  readonly deleted: number;
+  readonly inserted: number;
+  readonly upsertedId?: unknown;
+}
+
+export function returnsDocument(write: CapturedUpdate | CapturedDelete): boolean {
+  return write.method.startsWith('findOneAnd');
+}

@@ -1,0 +1,62 @@
+/** A write that waits for its turn, and the promise of its caller. */
+export interface Waiting<W, R> {
+  readonly write: W;
+  readonly resolve: (result: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: the writes that arrive while a wave is on its way travel together in the next one. There is no timer,
+ * so a caller that is alone never waits; under load each journal wait and each round trip is shared by all who wait.
+ *
+ * Writes of one document never share a wave, and keep their order.
+ */
+export class Lane<W, R> {
+  readonly #keyOf: (write: W) => string;
+  readonly #carryOut: (wave: readonly Waiting<W, R>[]) => Promise<void>;
+  #waiting: Waiting<W, R>[] = [];
+  #running = false;
+  #limit = MAX_WAVE;
+
+  /** @param carryOut settles every member of the wave, and never rejects */
+  constructor(keyOf: (write: W) => string, carryOut: (wave: readonly Waiting<W, R>[]) => Promise<void>) {
+    this.#keyOf = keyOf;
+    this.#carryOut = carryOut;
+  }
+
+  submit(write: W): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ write, resolve, reject });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  /** Bounds the next waves so that one holds about 8 MB, going by what the last one held. */
+  learn(bytes: number, members: number): void {
+    if (members === 0) return;
+    this.#limit = Math.max(1, Math.min(MAX_WAVE, Math.floor(MAX_WAVE_BYTES / (bytes / members))));
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#waiting.length > 0) await this.#carryOut(this.#nextWave());
+    this.#running = false;
+  }
+
+  #nextWave(): Waiting<W, R>[] {
+    const taken = new Set<string>();
+    const wave: Waiting<W, R>[] = [];
+    const left: Waiting<W, R>[] = [];
+    for (const waiting of this.#waiting) {
+      const key = this.#keyOf(waiting.write);
+      if (wave.length < this.#limit && !taken.has(key)) wave.push(waiting);
+      else left.push(waiting);
+      taken.add(key);
+    }
+    this.#waiting = left;
+    return wave;
+  }
+}
+
+const MAX_WAVE = 500;
+const MAX_WAVE_BYTES = 8_000_000;

@@ -1,0 +1,55 @@
+import type { VersionFields } from '../types.ts';
+import { idKey } from './pinned-id.ts';
+import type { PastLife } from './stamp.ts';
+import type { Store } from './store.ts';
+import type { Transaction } from './transaction.ts';
+
+interface LastRecord extends VersionFields {
+  readonly id: unknown;
+}
+
+/** Where the history of an id ended, if it ever lived. */
+export async function findPastLife(store: Store, tx: Transaction, id: unknown): Promise<PastLife | undefined> {
+  const lives = await findPastLives(store, tx, [id]);
+  return lives.get(idKey(id));
+}
+
+/** The same for many ids in one look; keyed by {@link idKey}. */
+export async function findPastLives(
+  store: Store,
+  tx: Transaction,
+  ids: readonly unknown[],
+): Promise<Map<string, PastLife>> {
+  const records = await lastRecords(store, tx, ids);
+  return new Map(records.map((record) => [idKey(record.id), pastLife(record)]));
+}
+
+/** The newest version record of a document. */
+export async function lastRecordOf(store: Store, tx: Transaction, id: unknown): Promise<VersionFields | undefined> {
+  return (await lastRecords(store, tx, [id]))[0];
+}
+
+async function lastRecords(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<LastRecord[]> {
+  return store.versions
+    .aggregate<LastRecord>(
+      [
+        { $match: { '_id.id': { $in: ids } } },
+        { $sort: { '_id.id': -1, '_id.ov': -1 } },
+        { $group: { _id: '$_id.id', ov: { $first: '$_id.ov' }, system: { $first: '$_system' } } },
+        { $replaceWith: { $mergeObjects: ['$system', { id: '$_id', ov: '$ov' }] } },
+      ],
+      { session: tx.session },
+    )
+    .toArray();
+}
+
+/** Without a tombstone the last head vanished unseen: it had the number after the last record, and left none. */
+function pastLife(record: LastRecord): PastLife {
+  const ended = record.deleted === true;
+  return {
+    ov: ended ? record.ov : record.ov + 1,
+    from: ended ? record.updatedAt : record.until,
+    functionIds: record.functionIds,
+    gap: !ended,
+  };
+}

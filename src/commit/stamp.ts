@@ -1,0 +1,118 @@
+import { ConfigError } from '../errors.ts';
+import type { ChronosWriteOptions, Op, SystemFields, VersionFields } from '../types.ts';
+
+/** The longest provenance kept in `_system.functionIds`; the oldest entries leave first. */
+const MAX_FUNCTION_IDS = 100;
+
+/** What a commit says about the versions it makes: taken once per attempt, as late as possible. */
+export interface Stamp {
+  readonly op: Op;
+  /** The version's date: the caller's own (`at`) or the clock's. */
+  readonly at: Date;
+  readonly options: ChronosWriteOptions;
+  /** The `ov` whose content a RESTORE repeats. */
+  readonly restoredFrom?: number | undefined;
+}
+
+/** Per-version fields that must not survive into the next version. */
+const PER_VERSION = ['op', 'actor', 'reason', 'functionId', 'restoredFrom', 'opId', 'cv', 'gap'] as const;
+
+/** Where the history of an id ended before it is written again. */
+export interface PastLife {
+  readonly ov: number;
+  readonly from: Date | undefined;
+  readonly functionIds: string[] | undefined;
+  /** True when the last version left no record, because something else than this library removed it. */
+  readonly gap: boolean;
+}
+
+/** `_system` of a document that is inserted, be it for the first time or again under an id that lived before. */
+export function insertedSystem(stamp: Stamp, past?: PastLife): SystemFields {
+  const ov = past === undefined ? 0 : past.ov + 1;
+  const at = notBefore(stamp, past?.from);
+  return {
+    ov,
+    insertedAt: at,
+    updatedAt: at,
+    ...(past?.gap ? { gap: true } : {}),
+    ...perVersion(stamp, ov, past?.functionIds),
+  };
+}
+
+/** `_system` of the version that follows `previous`. */
+export function nextSystem(previous: SystemFields, stamp: Stamp): SystemFields {
+  const ov = previous.ov + 1;
+  return {
+    ov,
+    ...(previous.insertedAt === undefined ? {} : { insertedAt: previous.insertedAt }),
+    updatedAt: notBefore(stamp, previous.updatedAt),
+    ...perVersion(stamp, ov, previous.functionIds),
+  };
+}
+
+/** The same as {@link nextSystem} told to the server as update operators, for writes that do not read first. */
+export function nextSystemOperators(stamp: Stamp): Record<string, Record<string, unknown>> {
+  const set = prefixed(perVersionFields(stamp, 1));
+  const unset = PER_VERSION.map((field) => `_system.${field}`).filter((path) => !(path in set));
+  const explicit = stamp.options.at !== undefined;
+  return {
+    $inc: { '_system.ov': 1 },
+    ...(explicit ? {} : { $max: { '_system.updatedAt': stamp.at } }),
+    $set: explicit ? { ...set, '_system.updatedAt': stamp.at } : set,
+    $unset: Object.fromEntries(unset.map((path) => [path, 1])),
+    ...(stamp.options.functionId === undefined
+      ? {}
+      : { $addToSet: { '_system.functionIds': stamp.options.functionId } }),
+  };
+}
+
+/** When the version that follows `previous` becomes current: never before `previous` did. */
+export function successorFrom(previous: SystemFields, stamp: Stamp): Date {
+  return notBefore(stamp, previous.updatedAt);
+}
+
+/** The last record of a deleted document: who removed it, when and why. It carries no content and has no `until`. */
+export function tombstone(previous: SystemFields, stamp: Stamp): VersionFields {
+  const next = nextSystem(previous, stamp);
+  const deletedAt = next.updatedAt ?? stamp.at;
+  return { ...next, deleted: true, deletedAt };
+}
+
+function notBefore(stamp: Stamp, previous: Date | undefined): Date {
+  if (previous === undefined || previous <= stamp.at) return stamp.at;
+  if (stamp.options.at === undefined) return previous;
+  throw new ConfigError({
+    message: `Cannot write a version dated ${stamp.at.toISOString()}: the document's last version is from ${previous.toISOString()}. Import versions in the order of their dates`,
+  });
+}
+
+function perVersion(stamp: Stamp, ov: number, functionIds: string[] | undefined): Partial<SystemFields> {
+  const { functionId } = stamp.options;
+  const collected = functionId === undefined ? functionIds : appended(functionIds ?? [], functionId);
+  return { ...perVersionFields(stamp, ov), ...(collected === undefined ? {} : { functionIds: collected }) };
+}
+
+function perVersionFields(stamp: Stamp, ov: number): Partial<SystemFields> {
+  const { actor, reason, functionId, opId } = stamp.options;
+  return {
+    ...(stamp.op === impliedOp(ov) ? {} : { op: stamp.op }),
+    ...(actor === undefined ? {} : { actor }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(functionId === undefined ? {} : { functionId }),
+    ...(opId === undefined ? {} : { opId }),
+    ...(stamp.restoredFrom === undefined ? {} : { restoredFrom: stamp.restoredFrom }),
+  };
+}
+
+/** The op of a version that names none, which is by far the most common case and so costs no bytes. */
+export function impliedOp(ov: number): Op {
+  return ov === 0 ? 'CREATE' : 'UPDATE';
+}
+
+function appended(functionIds: readonly string[], functionId: string): string[] {
+  return functionIds.includes(functionId) ? [...functionIds] : [...functionIds, functionId].slice(-MAX_FUNCTION_IDS);
+}
+
+function prefixed(fields: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [`_system.${field}`, value]));
+}

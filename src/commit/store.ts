@@ -1,0 +1,24 @@
+import type { mongo } from 'mongoose';
+import type { Clock } from '../clock.ts';
+import type { Bson, RawDocument } from '../types.ts';
+
+export type HeadCollection = mongo.Collection<RawDocument>;
+
+/** Where one system-versioned collection lives, and what it takes to read and write it. */
+export interface Store {
+  /** The app's own collection: the current documents. */
+  readonly head: HeadCollection;
+  /** `<collection>_ver`: one record per superseded version, and tombstones. */
+  readonly versions: HeadCollection;
+  readonly client: mongo.MongoClient;
+  readonly mongo: typeof mongo;
+  readonly bson: Bson;
+  /** The driver's own result of a bulk write. */
+  readonly BulkWriteResult: new (
+    counts: unknown,
+    ordered: boolean,
+  ) => mongo.BulkWriteResult;
+  readonly clock: Clock;
+  /** Index keys of the schema, mirrored on the versions so that the past is queried as fast as the present. */
+  readonly indexes: readonly (readonly [keys: mongo.IndexSpecification, options: mongo.CreateIndexesOptions])[];
+}

@@ -1,0 +1,57 @@
+import type { mongo } from 'mongoose';
+import type { Store } from './store.ts';
+
+const NAMESPACE_EXISTS = 48;
+
+/** Neighbouring versions of a document compress each other well. */
+const STORAGE = { wiredTiger: { configString: 'block_compressor=zstd' } };
+
+const ready = new WeakMap<Store, Promise<void>>();
+
+/**
+ * Sees to it that `<collection>_ver` exists with its options and indexes before the first record is written. Left to
+ * the first insert it would come into being inside a transaction, and then without any of them.
+ */
+export async function ensureVersions(store: Store, callers: mongo.ClientSession | null | undefined): Promise<void> {
+  const pending = ready.get(store);
+  if (pending !== undefined) return pending;
+  const created = create(store);
+  const existence = created.then(() => undefined);
+  ready.set(store, existence);
+  existence.catch(() => ready.delete(store));
+  const isNew = await created;
+  // A transaction that began before the collection did cannot see it: its owner is told to run it once more.
+  if (isNew && callers?.inTransaction()) throw transient(store);
+}
+
+/** Forgets that the collection exists, after something dropped it. */
+export function forgetVersions(store: Store): void {
+  ready.delete(store);
+}
+
+async function create(store: Store): Promise<boolean> {
+  const { db } = store.versions as unknown as { db: mongo.Db };
+  const isNew = await createCollection(db, store.versions.collectionName);
+  await store.versions.createIndex({ '_id.id': 1, '_id.ov': 1 }, { unique: true });
+  await store.versions.createIndex({ '_id.id': 1, '_system.until': 1 });
+  for (const [keys, options] of store.indexes) await store.versions.createIndex(keys, options);
+  return isNew;
+}
+
+async function createCollection(db: mongo.Db, name: string): Promise<boolean> {
+  try {
+    await db.createCollection(name, { storageEngine: STORAGE });
+    return true;
+  } catch (error) {
+    if ((error as mongo.MongoServerError).code === NAMESPACE_EXISTS) return false;
+    throw error;
+  }
+}
+
+function transient(store: Store): Error {
+  const error = new store.mongo.MongoServerError({
+    message: `Collection ${store.versions.namespace} was created while the transaction was under way`,
+  });
+  error.addErrorLabel('TransientTransactionError');
+  return error;
+}

@@ -1,0 +1,254 @@
+import type { mongo } from 'mongoose';
+import type { CapturedInsert, CapturedWrite, DriverOptions, Outcome } from './captured-write.ts';
+import type { Committer } from './committer.ts';
+import { takeFreshId } from './fresh-id.ts';
+import { insertAgain, inserted, insertFresh } from './insert.ts';
+import { isRefusal } from './mongo-errors.ts';
+import type { Store } from './store.ts';
+import { inTransaction } from './transaction.ts';
+import { ensureVersions } from './versions-collection.ts';
+import { WriteError, type WriteErrorFields } from './write-error.ts';
+import { type GroupableWrite, isGroupable, keyOf, type Settled } from './write-group.ts';
+import type { CapturedManyWrite } from './write-many.ts';
+
+export type BulkItem = CapturedWrite | CapturedManyWrite;
+
+/** Consecutive members of a bulk write that are carried out together. */
+interface Segment {
+  readonly kind: 'fresh' | 'inserts' | 'group' | 'apart';
+  readonly items: BulkItem[];
+  readonly at: number;
+}
+
+const MAX_SEGMENT = 1_000;
+
+/**
+ * Carries out a list of writes in their order, as many at a time as are independent of each other. Like MongoDB's own
+ * bulk write it is not atomic as a whole, and it ends the same way: with the counts of what was done, or with
+ * `MongoBulkWriteError` naming the members that were refused.
+ */
+export async function writeBulk(
+  committer: Committer,
+  items: readonly BulkItem[],
+  options: DriverOptions,
+): Promise<mongo.BulkWriteResult> {
+  const { store } = committer;
+  const session = options.session ?? undefined;
+  if (items.some(({ kind }) => kind !== 'insert')) await ensureVersions(store, session);
+  const ordered = options.ordered !== false;
+  const tally = new Tally(store, ordered);
+  for (const segment of segments(store, items, session !== undefined)) {
+    await runSegment(committer, segment, options, tally);
+    if (ordered && tally.failed) break;
+  }
+  return tally.result();
+}
+
+function segments(store: Store, items: readonly BulkItem[], hasSession: boolean): Segment[] {
+  const all: Segment[] = [];
+  const keys = new Set<string>();
+  for (const [at, item] of items.entries()) {
+    const kind = kindOf(store, item, hasSession);
+    const last = all.at(-1);
+    const key = kind === 'group' ? keyOf(item as GroupableWrite) : '';
+    const joins = last?.kind === kind && kind !== 'apart' && last.items.length < MAX_SEGMENT && !keys.has(key);
+    if (!joins) keys.clear();
+    if (kind === 'group') keys.add(key);
+    if (joins) last.items.push(item);
+    else all.push({ kind, items: [item], at });
+  }
+  return all;
+}
+
+function kindOf(store: Store, item: BulkItem, hasSession: boolean): Segment['kind'] {
+  if (item.kind === 'insert') return takeFreshId(store, item.id) ? 'fresh' : 'inserts';
+  if (item.kind === 'updateMany' || item.kind === 'deleteMany' || hasSession) return 'apart';
+  return isGroupable(item) ? 'group' : 'apart';
+}
+
+function runSegment(committer: Committer, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
+  switch (segment.kind) {
+    case 'group':
+      return runGroup(committer, segment, tally);
+    case 'apart':
+      return runApart(committer, segment, options, tally);
+    default:
+      return runInserts(committer.store, segment, options, tally);
+  }
+}
+
+async function runGroup(committer: Committer, segment: Segment, tally: Tally): Promise<void> {
+  const writes = segment.items as GroupableWrite[];
+  const settled = await committer.writeTogether(writes, tally.ordered);
+  settled.forEach((member, index) => void tally.settle(segment.at + index, member, writes[index]));
+}
+
+async function runApart(committer: Committer, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
+  const [item] = segment.items;
+  if (item === undefined) return;
+  const settled = await carriedOut(committer, item, options).then(
+    (outcome): Settled => ({ outcome }),
+    (error: unknown): Settled => ({ error }),
+  );
+  tally.settle(segment.at, settled, item);
+}
+
+async function carriedOut(committer: Committer, item: BulkItem, options: DriverOptions): Promise<Outcome> {
+  const session = options.session ?? undefined;
+  if (item.kind === 'update' || item.kind === 'delete') return committer.writeAlone(item, session);
+  if (item.kind === 'insert') throw new TypeError('Inserts of a bulk write are carried out together');
+  const counts = await committer.writeMany({ ...item, options: { ...item.options, session } });
+  return { result: undefined, inserted: 'upsertedId' in counts ? 1 : 0, ...counts };
+}
+
+interface WaitingInsert {
+  readonly insert: CapturedInsert;
+  readonly index: number;
+}
+
+async function runInserts(store: Store, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
+  let waiting: readonly WaitingInsert[] = segment.items.map((item, index) => ({
+    insert: item as CapturedInsert,
+    index: segment.at + index,
+  }));
+  while (waiting.length > 0) {
+    waiting =
+      segment.kind === 'fresh'
+        ? await insertFreshOnes(store, waiting, options, tally)
+        : await insertKnownOnes(store, waiting, options, tally);
+  }
+}
+
+/** Without a transaction the server itself goes on past a refused insert, or stops there. Nothing is left to do. */
+async function insertFreshOnes(
+  store: Store,
+  waiting: readonly WaitingInsert[],
+  options: DriverOptions,
+  tally: Tally,
+): Promise<readonly WaitingInsert[]> {
+  try {
+    await insertFresh(
+      store,
+      waiting.map(({ insert }) => insert),
+      { ...options, ordered: tally.ordered },
+    );
+    for (const { index, insert } of waiting) tally.count(index, inserted(insert));
+  } catch (error) {
+    const refused = tally.refuse(waiting, error);
+    const stop = tally.ordered ? Math.min(...refused) : waiting.length;
+    waiting.forEach(({ index, insert }, position) => {
+      if (position < stop && !refused.has(position)) tally.count(index, inserted(insert));
+    });
+    if (options.session?.inTransaction()) throw tally.error();
+  }
+  return [];
+}
+
+/** In a transaction a refused insert undoes the others, which are to be done again without it. */
+async function insertKnownOnes(
+  store: Store,
+  waiting: readonly WaitingInsert[],
+  options: DriverOptions,
+  tally: Tally,
+): Promise<readonly WaitingInsert[]> {
+  const inserts = waiting.map(({ insert }) => insert);
+  const session = options.session ?? undefined;
+  try {
+    await inTransaction(store, session, (tx) => insertAgain(store, tx, inserts, { ...options, ordered: true }));
+    for (const { index, insert } of waiting) tally.count(index, inserted(insert));
+    return [];
+  } catch (error) {
+    const [position = 0] = tally.refuse(waiting, error);
+    if (session?.inTransaction()) throw tally.error();
+    return tally.ordered ? waiting.slice(0, position) : waiting.filter((_, other) => other !== position);
+  }
+}
+
+/** Sums up what became of the members of a bulk write, in the driver's own result and error. */
+class Tally {
+  readonly ordered: boolean;
+  readonly #store: Store;
+  readonly #result = {
+    ok: 1,
+    writeErrors: [] as WriteError[],
+    writeConcernErrors: [],
+    insertedIds: [] as { index: number; _id: unknown }[],
+    nInserted: 0,
+    nUpserted: 0,
+    nMatched: 0,
+    nModified: 0,
+    nRemoved: 0,
+    upserted: [] as { index: number; _id: unknown }[],
+  };
+
+  constructor(store: Store, ordered: boolean) {
+    this.#store = store;
+    this.ordered = ordered;
+  }
+
+  get failed(): boolean {
+    return this.#result.writeErrors.length > 0;
+  }
+
+  count(index: number, { matched, modified, deleted, inserted, upsertedId, result }: Outcome): void {
+    const sums = this.#result;
+    sums.nMatched += matched;
+    sums.nModified += modified;
+    sums.nRemoved += deleted;
+    if (inserted === 0) return;
+    if (upsertedId !== undefined) {
+      sums.nUpserted += 1;
+      sums.upserted.push({ index, _id: upsertedId });
+    } else {
+      sums.nInserted += 1;
+      sums.insertedIds.push({ index, _id: (result as { insertedId: unknown }).insertedId });
+    }
+  }
+
+  settle(index: number, settled: Settled, item: BulkItem | undefined): void {
+    if ('outcome' in settled) this.count(index, settled.outcome);
+    else this.#refuseOne(index, settled.error, item);
+  }
+
+  /** Notes whom the server refused, by their positions among `waiting`. Any other failure is the whole call's. */
+  refuse(waiting: readonly WaitingInsert[], error: unknown): Set<number> {
+    if (!isRefusal(this.#store, error)) throw error;
+    const { writeErrors } = error as { writeErrors?: { index: number } | { index: number }[] };
+    const errors = [writeErrors ?? []].flat() as { index: number; err?: WriteErrorFields }[];
+    if (errors.length === 0) {
+      this.#refuseOne(waiting[0]?.index ?? 0, error, waiting[0]?.insert);
+      return new Set([0]);
+    }
+    for (const refused of errors) {
+      const member = waiting[refused.index];
+      if (member !== undefined) this.#refuseOne(member.index, refused.err ?? refused, member.insert);
+    }
+    return new Set(errors.map(({ index }) => index));
+  }
+
+  #refuseOne(index: number, error: unknown, item: BulkItem | undefined): void {
+    const isServers = isRefusal(this.#store, error) || !(error instanceof Error);
+    if (!isServers) throw error;
+    const { code, errmsg, message, errInfo } = error as WriteErrorFields & { message?: string };
+    const op = item?.kind === 'insert' ? item.document : item?.filter;
+    const fields = { index, code, errmsg: errmsg ?? message ?? '', errInfo, op };
+    this.#result.writeErrors.push(new WriteError(fields));
+  }
+
+  error(): Error {
+    const { writeErrors } = this.#result;
+    const [first] = writeErrors;
+    const fields = { message: first?.errmsg ?? 'write operation failed', code: first?.code, writeErrors };
+    return new this.#store.mongo.MongoBulkWriteError(fields as never, this.#summary());
+  }
+
+  result(): mongo.BulkWriteResult {
+    if (this.failed) throw this.error();
+    return this.#summary();
+  }
+
+  #summary(): mongo.BulkWriteResult {
+    this.#result.writeErrors.sort((a, b) => a.index - b.index);
+    return new this.#store.BulkWriteResult(this.#result, this.ordered);
+  }
+}

@@ -1,0 +1,233 @@
+import type { mongo } from 'mongoose';
+import { equalsIgnoring } from '../bson/exact.ts';
+import type { RawDocument, SystemFields } from '../types.ts';
+import type { CapturedDelete, CapturedUpdate, Filter, Outcome, SendableChange } from './captured-write.ts';
+import { areNeutral } from './driver-options.ts';
+import type { Verdict } from './no-change.ts';
+import { idKey, pinnedId } from './pinned-id.ts';
+import { results } from './results.ts';
+import { nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
+import type { Store } from './store.ts';
+import type { Transaction } from './transaction.ts';
+import { type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
+import { checkExpected, judged, resolved, stampOf, takingBack, updateArgument, withSystem } from './write-single.ts';
+
+export type GroupableWrite = CapturedUpdate | CapturedDelete;
+
+/** What a group makes of one of its members. */
+export type Settled = { readonly outcome: Outcome } | { readonly error: unknown };
+
+/** Which member of a group the server refused; known only after a failure. */
+export interface Culprit {
+  index?: number;
+}
+
+/** Whether a write may be carried out together with others: it is about one known document and asks nothing special. */
+export function isGroupable(write: GroupableWrite): boolean {
+  const { options } = write;
+  return (
+    pinnedId(write.filter) !== undefined &&
+    areNeutral(options) &&
+    (options.session ?? undefined) === undefined &&
+    options.upsert !== true
+  );
+}
+
+/** A member on its way: the document it met, if any, and what is to be done to it. */
+type Member =
+  | { readonly step: 'done'; readonly settled: Settled }
+  | { readonly step: 'miss'; readonly write: GroupableWrite; readonly change: SendableChange | undefined }
+  | { readonly step: 'delete'; readonly write: CapturedDelete; readonly pre: PreImage; readonly stamp: Stamp }
+  | {
+      readonly step: 'update';
+      readonly write: CapturedUpdate;
+      readonly pre: PreImage;
+      readonly change: SendableChange;
+      readonly verdict: Verdict;
+      readonly next: SystemFields;
+    };
+
+type UpdateMember = Extract<Member, { step: 'update' }>;
+
+/**
+ * Carries out many writes, each of another document, in one transaction: one read of all documents, one bulk write,
+ * one insert of all version records. Like `writeSingle` for every member, at a fraction of the round trips.
+ *
+ * @param culprit is told the member at fault when the server refuses the bulk write
+ */
+export async function writeGroup(
+  store: Store,
+  tx: Transaction,
+  writes: readonly GroupableWrite[],
+  culprit: Culprit,
+): Promise<Settled[]> {
+  const found = await readPreImages(store, tx, writes);
+  const members = writes.map((write) => planned(store, write, found.get(keyOf(write))));
+  await sendChanges(store, tx, members, culprit);
+  const posts = await readPostImages(store, tx, members);
+  const unchanged = await takeBackUnchanged(store, tx, members, posts);
+  await keepVersions(store, tx, members, unchanged);
+  return members.map((member) => settled(store, member, posts, unchanged));
+}
+
+export function keyOf(write: GroupableWrite): string {
+  return idKey(pinnedId(write.filter));
+}
+
+async function readPreImages(
+  store: Store,
+  tx: Transaction,
+  writes: readonly GroupableWrite[],
+): Promise<Map<string, PreImage>> {
+  const documents = await findRaw(store, tx, filterOfAll(writes.map(({ filter }) => filter)));
+  const images = documents.map((bytes) => preImage(store.bson, bytes));
+  return new Map(images.map((image) => [idKey(image.id), image]));
+}
+
+/** Matches what any of the filters matches; each of them pins an id of its own, so that the answer tells whose it is. */
+function filterOfAll(filters: readonly Filter[]): Filter {
+  const ids = filters.map(pinnedId);
+  const idsAreAll = filters.every((filter) => Object.keys(filter).length === 1);
+  return idsAreAll ? inIds(ids) : ({ $or: filters } as Filter);
+}
+
+function inIds(ids: readonly unknown[]): Filter {
+  return { _id: { $in: ids as never[] } };
+}
+
+async function findRaw(store: Store, tx: Transaction, filter: Filter): Promise<Uint8Array[]> {
+  const cursor = store.head.find(filter, { session: tx.session, raw: true });
+  return (await cursor.toArray()) as unknown as Uint8Array[];
+}
+
+function planned(store: Store, write: GroupableWrite, pre: PreImage | undefined): Member {
+  try {
+    checkExpected(store, write, pre?.id ?? pinnedId(write.filter), pre === undefined ? null : pre.system.ov);
+    if (pre === undefined) return plannedMiss(write);
+    if (write.kind === 'delete') return { step: 'delete', write, pre, stamp: stampOf(store, write) };
+    return plannedUpdate(store, write, pre);
+  } catch (error) {
+    return { step: 'done', settled: { error } };
+  }
+}
+
+/** A write that matches nothing is still sent, so that the server may complain about it as it would. */
+function plannedMiss(write: GroupableWrite): Member {
+  if (write.kind === 'delete') return { step: 'miss', write, change: undefined };
+  if (write.change.form === 'computed') return { step: 'done', settled: { outcome: results.missed(write) } };
+  return { step: 'miss', write, change: write.change };
+}
+
+function plannedUpdate(store: Store, write: CapturedUpdate, pre: PreImage): Member {
+  const change = resolved(write.change, pre);
+  const verdict = change === undefined ? 'same' : judged(store, write, change, pre);
+  if (change === undefined || verdict === 'same') {
+    return { step: 'done', settled: { outcome: results.unchanged(store, write, pre) } };
+  }
+  return { step: 'update', write, pre, change, verdict, next: nextSystem(pre.system, stampOf(store, write)) };
+}
+
+async function sendChanges(store: Store, tx: Transaction, members: readonly Member[], culprit: Culprit): Promise<void> {
+  const indices = members.flatMap((member, index) => (member.step === 'done' ? [] : [index]));
+  const operations = members.flatMap((member) => (member.step === 'done' ? [] : [operation(member)]));
+  if (operations.length === 0) return;
+  try {
+    await store.head.bulkWrite(operations, { session: tx.session, ordered: true });
+  } catch (error) {
+    const failed = (error as { writeErrors?: { index: number } | { index: number }[] }).writeErrors;
+    const first = Array.isArray(failed) ? failed[0] : failed;
+    if (first !== undefined) culprit.index = indices[first.index] ?? 0;
+    throw error;
+  }
+}
+
+function operation(member: Exclude<Member, { step: 'done' }>): mongo.AnyBulkWriteOperation<RawDocument> {
+  const { filter } = member.write;
+  if (member.step === 'delete' || member.change === undefined) return { deleteOne: { filter } };
+  const change = member.step === 'update' ? withSystem(member.change, member.next) : member.change;
+  if (change.form === 'replacement') return { replaceOne: { filter, replacement: change.document } };
+  const { arrayFilters } = member.write.options;
+  const update = updateArgument(change) as mongo.UpdateFilter<RawDocument>;
+  return { updateOne: { filter, update, ...(arrayFilters ? { arrayFilters: arrayFilters as RawDocument[] } : {}) } };
+}
+
+/** The documents after the change, for the members that return it or that only it can tell whether they changed any. */
+async function readPostImages(
+  store: Store,
+  tx: Transaction,
+  members: readonly Member[],
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const wanted = members.filter((member) => member.step === 'update' && needsPost(member)) as UpdateMember[];
+  if (wanted.length === 0) return new Map();
+  const documents = await findRaw(store, tx, inIds(wanted.map(({ pre }) => pre.id)));
+  return new Map(documents.map((bytes) => [idKey(preImage(store.bson, bytes).id), bytes]));
+}
+
+function needsPost({ verdict, write }: UpdateMember): boolean {
+  return verdict === 'unsure' || write.options.returnDocument === 'after';
+}
+
+async function takeBackUnchanged(
+  store: Store,
+  tx: Transaction,
+  members: readonly Member[],
+  posts: ReadonlyMap<string, Uint8Array>,
+): Promise<ReadonlySet<Member>> {
+  const unchanged = members.filter((member): member is UpdateMember => {
+    if (member.step !== 'update' || member.verdict !== 'unsure') return false;
+    const post = posts.get(idKey(member.pre.id));
+    return post !== undefined && equalsIgnoring(member.pre.bytes, post, '_system');
+  });
+  if (unchanged.length > 0) {
+    const operations = unchanged.map(({ pre }) => ({
+      updateOne: { filter: { _id: { $eq: pre.id } } as Filter, update: takingBack(pre) },
+    }));
+    await store.head.bulkWrite(operations, { session: tx.session });
+  }
+  return new Set(unchanged);
+}
+
+async function keepVersions(
+  store: Store,
+  tx: Transaction,
+  members: readonly Member[],
+  unchanged: ReadonlySet<Member>,
+): Promise<void> {
+  const records = members.flatMap((member) => {
+    if (unchanged.has(member)) return [];
+    if (member.step === 'update') return [versionRecord(store, member.pre, member.next.updatedAt as Date)];
+    if (member.step !== 'delete') return [];
+    const { pre, stamp } = member;
+    return [
+      versionRecord(store, pre, successorFrom(pre.system, stamp)),
+      tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
+    ];
+  });
+  await insertRecords(store, tx, records);
+}
+
+export async function insertRecords(store: Store, tx: Transaction, records: Map<string, unknown>[]): Promise<void> {
+  if (records.length === 0) return;
+  await store.versions.insertMany(records as never[], { session: tx.session, forceServerObjectId: true });
+}
+
+function settled(
+  store: Store,
+  member: Member,
+  posts: ReadonlyMap<string, Uint8Array>,
+  unchanged: ReadonlySet<Member>,
+): Settled {
+  switch (member.step) {
+    case 'done':
+      return member.settled;
+    case 'miss':
+      return { outcome: results.missed(member.write) };
+    case 'delete':
+      return { outcome: results.deleted(store, member.write, member.pre) };
+    case 'update': {
+      const { write, pre } = member;
+      if (unchanged.has(member)) return { outcome: results.unchanged(store, write, pre) };
+      return { outcome: results.updated(store, write, pre, posts.get(idKey(pre.id))) };
+    }
+  }
+}

@@ -1,0 +1,276 @@
+import type { mongo } from 'mongoose';
+import { equalsIgnoring } from '../bson/exact.ts';
+import type { ChronosWriteOptions, Op, RawDocument } from '../types.ts';
+import type { CapturedUpdate, Change, DriverOptions, Filter } from './captured-write.ts';
+import { carried, insideTransaction } from './driver-options.ts';
+import { verdict } from './no-change.ts';
+import { idKey } from './pinned-id.ts';
+import { nextSystemOperators, type Stamp, successorFrom, tombstone } from './stamp.ts';
+import type { Store } from './store.ts';
+import { inTransaction, type Transaction } from './transaction.ts';
+import { type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
+import { withOperators } from './write-at-once.ts';
+import { insertRecords, writeGroup } from './write-group.ts';
+import { takingBack, updateArgument } from './write-single.ts';
+
+interface ManyWrite {
+  readonly filter: Filter;
+  readonly options: DriverOptions;
+  readonly chronos: ChronosWriteOptions;
+}
+
+/** A driver call that changes all documents it matches. */
+export interface CapturedUpdateMany extends ManyWrite {
+  readonly kind: 'updateMany';
+  readonly change: Extract<Change, { form: 'operators' | 'pipeline' }>;
+}
+
+/** A driver call that removes all documents it matches. */
+export interface CapturedDeleteMany extends ManyWrite {
+  readonly kind: 'deleteMany';
+}
+
+export type CapturedManyWrite = CapturedUpdateMany | CapturedDeleteMany;
+
+export interface ManyCounts {
+  matched: number;
+  modified: number;
+  deleted: number;
+  upsertedId?: unknown;
+}
+
+/** What one transaction of a multi-document write holds at the most. */
+const CHUNK_DOCUMENTS = 1_000;
+const CHUNK_BYTES = 8_000_000;
+
+/**
+ * Carries out a multi-document write. In MongoDB such a write is not atomic, and a transaction around all of it dies at
+ * some 60,000 documents; so outside a caller's transaction it is split into chunks, each of which is atomic with its
+ * version records. What a chunk meets is decided by the original filter again, in its own snapshot.
+ */
+export async function writeMany(store: Store, write: CapturedManyWrite): Promise<ManyCounts> {
+  const session = write.options.session ?? undefined;
+  const whole = session?.inTransaction() === true || write.chronos.multi === 'atomic';
+  if (whole) return inTransaction(store, session, (tx) => writeAll(store, tx, write));
+
+  const first = await inTransaction(store, session, async (tx) => {
+    const images = await readImages(store, tx, write, write.filter, CHUNK_DOCUMENTS + 1);
+    return images === undefined ? undefined : writeChunk(store, tx, write, images);
+  });
+  return first ?? writeInChunks(store, write, session);
+}
+
+async function writeAll(store: Store, tx: Transaction, write: CapturedManyWrite): Promise<ManyCounts> {
+  const total = noCounts();
+  for await (const ids of idChunks(store, write, tx.session)) add(total, await writeIds(store, tx, write, ids));
+  return total;
+}
+
+async function writeInChunks(
+  store: Store,
+  write: CapturedManyWrite,
+  session: mongo.ClientSession | undefined,
+): Promise<ManyCounts> {
+  const total = noCounts();
+  for await (const ids of idChunks(store, write, session)) {
+    add(total, await inTransaction(store, session, (tx) => writeIds(store, tx, write, ids)));
+  }
+  return total;
+}
+
+/**
+ * The ids that match, in order of `_id`. That order cannot be upset by the very changes that are made while it is read,
+ * so that no document is met twice.
+ */
+async function* idChunks(
+  store: Store,
+  write: CapturedManyWrite,
+  session: mongo.ClientSession | undefined,
+): AsyncGenerator<unknown[]> {
+  const { collation, hint } = write.options;
+  const options = { projection: { _id: 1 }, sort: { _id: 1 }, allowDiskUse: true, batchSize: CHUNK_DOCUMENTS } as const;
+  const cursor = store.head.find(write.filter, {
+    ...options,
+    ...(session?.inTransaction() ? { session } : {}),
+    ...(collation === undefined ? {} : { collation: collation as mongo.CollationOptions }),
+    ...(hint === undefined ? {} : { hint: hint as mongo.Hint }),
+  });
+  let chunk: unknown[] = [];
+  for await (const { _id } of cursor) {
+    chunk.push(_id);
+    if (chunk.length < CHUNK_DOCUMENTS) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** Halves a chunk whose documents are too large to be held at once. */
+async function writeIds(
+  store: Store,
+  tx: Transaction,
+  write: CapturedManyWrite,
+  ids: readonly unknown[],
+): Promise<ManyCounts> {
+  const images = await readImages(store, tx, write, among(write.filter, ids), ids.length + 1);
+  if (images !== undefined) return writeChunk(store, tx, write, images);
+  const middle = Math.ceil(ids.length / 2);
+  const counts = await writeIds(store, tx, write, ids.slice(0, middle));
+  add(counts, await writeIds(store, tx, write, ids.slice(middle)));
+  return counts;
+}
+
+/** The documents as they are, or nothing if they are too many or too large for one chunk. One alone always fits. */
+async function readImages(
+  store: Store,
+  tx: Transaction,
+  write: CapturedManyWrite,
+  filter: Filter,
+  limit: number,
+): Promise<PreImage[] | undefined> {
+  const { collation, hint } = write.options;
+  const extra = { ...(collation === undefined ? {} : { collation }), ...(hint === undefined ? {} : { hint }) };
+  const options = { ...carried(write.options), ...extra, session: tx.session, raw: true, limit, batchSize: limit };
+  const images: PreImage[] = [];
+  let bytes = 0;
+  for await (const raw of store.head.find(filter, options as object)) {
+    images.push(preImage(store.bson, raw as unknown as Uint8Array));
+    bytes += (raw as unknown as Uint8Array).length;
+    if (images.length > 1 && (images.length === limit || bytes > CHUNK_BYTES)) return undefined;
+  }
+  return images;
+}
+
+async function writeChunk(
+  store: Store,
+  tx: Transaction,
+  write: CapturedManyWrite,
+  images: readonly PreImage[],
+): Promise<ManyCounts> {
+  if (images.length === 0) return missMany(store, tx, write);
+  if (write.kind === 'deleteMany') return deleteChunk(store, tx, write, images);
+  const { change } = write;
+  if (change.form === 'pipeline') return updateEach(store, tx, write, images);
+  return updateChunk(store, tx, { ...write, change }, images);
+}
+
+/** Nothing matches; the call still runs, for the server's complaint if it has one. */
+async function missMany(store: Store, tx: Transaction, write: CapturedManyWrite): Promise<ManyCounts> {
+  if (write.kind === 'updateMany') {
+    const argument = updateArgument(write.change) as mongo.UpdateFilter<RawDocument>;
+    const { upsert: _upsert, ...options } = insideTransaction(write.options, tx.session);
+    await store.head.updateMany(among(write.filter, []), argument, options);
+  }
+  return noCounts();
+}
+
+async function deleteChunk(
+  store: Store,
+  tx: Transaction,
+  write: CapturedDeleteMany,
+  images: readonly PreImage[],
+): Promise<ManyCounts> {
+  const stamp = stampOfMany(store, write, 'DELETE');
+  await store.head.deleteMany({ _id: { $in: images.map(({ id }) => id) as never[] } }, { session: tx.session });
+  const records = images.flatMap((pre) => [
+    versionRecord(store, pre, successorFrom(pre.system, stamp)),
+    tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
+  ]);
+  await insertRecords(store, tx, records);
+  return { matched: 0, modified: 0, deleted: images.length };
+}
+
+async function updateChunk(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdateMany & { readonly change: { readonly form: 'operators' } },
+  images: readonly PreImage[],
+): Promise<ManyCounts> {
+  const stamp = stampOfMany(store, write, 'UPDATE');
+  const judged = images.map((pre) => ({ pre, verdict: verdict(store.bson, write.change, pre) }));
+  const sent = judged.filter((image) => image.verdict !== 'same').map(({ pre }) => pre);
+  if (sent.length > 0) {
+    const update = withOperators(write.change.spec, nextSystemOperators(stamp)) as mongo.UpdateFilter<RawDocument>;
+    const options = insideTransaction(write.options, tx.session);
+    await store.head.updateMany(among(write.filter, idsOf(sent)), update, { ...options, upsert: false });
+  }
+  const unsure = judged.filter((image) => image.verdict === 'unsure').map(({ pre }) => pre);
+  const unchanged = await takeBackUnchanged(store, tx, unsure);
+  const changed = sent.filter((pre) => !unchanged.has(pre));
+  await insertRecords(
+    store,
+    tx,
+    changed.map((pre) => versionRecord(store, pre, successorFrom(pre.system, stamp))),
+  );
+  return { matched: images.length, modified: changed.length, deleted: 0 };
+}
+
+/** Gives documents that proved unchanged their previous bookkeeping again. */
+async function takeBackUnchanged(store: Store, tx: Transaction, unsure: readonly PreImage[]): Promise<Set<PreImage>> {
+  if (unsure.length === 0) return new Set();
+  const byId = new Map(unsure.map((pre) => [idKey(pre.id), pre]));
+  const unchanged = new Set<PreImage>();
+  const posts = store.head.find({ _id: { $in: idsOf(unsure) as never[] } }, { session: tx.session, raw: true });
+  for await (const raw of posts) {
+    const post = preImage(store.bson, raw as unknown as Uint8Array);
+    const pre = byId.get(idKey(post.id));
+    if (pre !== undefined && equalsIgnoring(pre.bytes, post.bytes, '_system')) unchanged.add(pre);
+  }
+  if (unchanged.size > 0) {
+    const operations = [...unchanged].map((pre) => ({
+      updateOne: { filter: { _id: { $eq: pre.id } } as Filter, update: takingBack(pre) },
+    }));
+    await store.head.bulkWrite(operations, { session: tx.session });
+  }
+  return unchanged;
+}
+
+/** A pipeline may replace the whole document, so that each one's next bookkeeping has to be sent along with it. */
+async function updateEach(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdateMany,
+  images: readonly PreImage[],
+): Promise<ManyCounts> {
+  const { upsert: _upsert, ...options } = write.options;
+  const writes = images.map(
+    ({ id }): CapturedUpdate => ({
+      kind: 'update',
+      method: 'updateOne',
+      op: 'UPDATE',
+      change: write.change,
+      chronos: write.chronos,
+      options,
+      filter: { _id: { $eq: id as never } },
+    }),
+  );
+  const counts = noCounts();
+  for (const member of await writeGroup(store, tx, writes, {})) {
+    if ('error' in member) throw member.error;
+    counts.matched += member.outcome.matched;
+    counts.modified += member.outcome.modified;
+  }
+  return counts;
+}
+
+function stampOfMany(store: Store, write: CapturedManyWrite, op: Op): Stamp {
+  return { op, at: write.chronos.at ?? store.clock.now(), options: write.chronos };
+}
+
+function among(filter: Filter, ids: readonly unknown[]): Filter {
+  return { ...filter, _id: { $in: ids as never[] } };
+}
+
+function idsOf(images: readonly PreImage[]): unknown[] {
+  return images.map(({ id }) => id);
+}
+
+function noCounts(): ManyCounts {
+  return { matched: 0, modified: 0, deleted: 0 };
+}
+
+function add(total: ManyCounts, counts: ManyCounts): void {
+  total.matched += counts.matched;
+  total.modified += counts.modified;
+  total.deleted += counts.deleted;
+}

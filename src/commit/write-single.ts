@@ -1,0 +1,250 @@
+import type { mongo } from 'mongoose';
+import { equalsIgnoring } from '../bson/exact.ts';
+import { OptimisticLockError } from '../errors.ts';
+import { hideInProjection } from '../system/hide.ts';
+import type { RawDocument, SystemFields } from '../types.ts';
+import {
+  type CapturedDelete,
+  type CapturedUpdate,
+  type Change,
+  type Filter,
+  type Outcome,
+  returnsDocument,
+  type SendableChange,
+} from './captured-write.ts';
+import { carried, insideTransaction } from './driver-options.ts';
+import { takeFreshId } from './fresh-id.ts';
+import { type Verdict, verdict } from './no-change.ts';
+import { findPastLife, lastRecordOf } from './past-life.ts';
+import { pinnedId, pinnedTo } from './pinned-id.ts';
+import { results } from './results.ts';
+import { insertedSystem, nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
+import type { Store } from './store.ts';
+import type { Transaction } from './transaction.ts';
+import { fieldOf, type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
+
+/** How the driver's methods are called here, whatever their overloads. */
+type DriverMethod = (filter: Filter, ...rest: unknown[]) => Promise<unknown>;
+
+/**
+ * Carries out one update or delete and keeps the version it supersedes, in four steps of one transaction:
+ *
+ * 1. read the document the call is going to meet, as the server stores it;
+ * 2. run the caller's own call, narrowed to that document and with the next `_system` in it;
+ * 3. where only the server can tell, look whether anything changed, and take the new `_system` back if not;
+ * 4. keep what was read in 1 as a version record.
+ *
+ * Snapshot isolation makes 1 and 2 one: a document changed by another after 1 fails 2 with a conflict.
+ *
+ * @param repairing numbers the version after the last record there is, for heads whose `ov` a foreign writer reset
+ */
+export async function writeSingle(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdate | CapturedDelete,
+  repairing = false,
+): Promise<Outcome> {
+  const bytes = await readPreImage(store, tx, write);
+  if (bytes === undefined) return writeMiss(store, tx, write);
+  const found = preImage(store.bson, bytes);
+  const pre = repairing ? await repaired(store, tx, found) : found;
+  checkExpected(store, write, pre.id, pre.system.ov);
+  return write.kind === 'delete' ? deleteFound(store, tx, write, pre) : updateFound(store, tx, write, pre);
+}
+
+export function stampOf(store: Store, write: CapturedUpdate | CapturedDelete): Stamp {
+  const at = write.chronos.at ?? store.clock.now();
+  if (write.kind === 'delete') return { op: 'DELETE', at, options: write.chronos };
+  return { op: write.op, at, options: write.chronos, restoredFrom: write.restoredFrom };
+}
+
+export function checkExpected(
+  store: Store,
+  write: CapturedUpdate | CapturedDelete,
+  id: unknown,
+  actual: number | null,
+): void {
+  const expected = write.chronos.expectedOv;
+  if (expected === undefined || expected === actual) return;
+  throw new OptimisticLockError(store.head.collectionName, id, expected, actual);
+}
+
+async function readPreImage(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdate | CapturedDelete,
+): Promise<Uint8Array | undefined> {
+  const { sort, collation, hint } = write.options;
+  const options = { ...carried(write.options), ...defined({ sort, collation, hint }), session: tx.session, raw: true };
+  const found = await store.head.findOne(write.filter, options as object);
+  return (found as unknown as Uint8Array | null) ?? undefined;
+}
+
+async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate, pre: PreImage): Promise<Outcome> {
+  const change = resolved(write.change, pre);
+  if (change === undefined) return results.unchanged(store, write, pre);
+  const filter = pinnedTo(write.filter, pre.id);
+  const changes = judged(store, write, change, pre);
+  if (changes === 'same')
+    return outcome(await callUpdate(store, tx, write, filter, change), { matched: 1, modified: 0 });
+
+  const next = nextSystem(pre.system, stampOf(store, write));
+  const result = await callUpdate(store, tx, write, filter, withSystem(change, next));
+  if (changes === 'unsure' && (await takenBackIfUnchanged(store, tx, pre))) {
+    return outcome(withoutModification(result), { matched: 1, modified: 0 });
+  }
+  await store.versions.insertOne(versionRecord(store, pre, next.updatedAt ?? store.clock.now()) as never, {
+    session: tx.session,
+    forceServerObjectId: true,
+  });
+  return outcome(result, { matched: 1, modified: 1 });
+}
+
+/** A change worked out from the document has been told apart from a non-change already. */
+export function judged(store: Store, write: CapturedUpdate, change: SendableChange, pre: PreImage): Verdict {
+  return write.change.form === 'computed' ? 'changes' : verdict(store.bson, change, pre);
+}
+
+async function deleteFound(store: Store, tx: Transaction, write: CapturedDelete, pre: PreImage): Promise<Outcome> {
+  const stamp = stampOf(store, write);
+  const result = await callDelete(store, tx, write, pinnedTo(write.filter, pre.id));
+  const records = [
+    versionRecord(store, pre, successorFrom(pre.system, stamp)),
+    tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
+  ];
+  await store.versions.insertMany(records as never[], { session: tx.session, forceServerObjectId: true });
+  return { ...NOTHING, result, deleted: 1 };
+}
+
+/** Nothing matches. The caller's own call still runs, for the server's result or its complaint. */
+async function writeMiss(store: Store, tx: Transaction, write: CapturedUpdate | CapturedDelete): Promise<Outcome> {
+  if (write.kind === 'update' && write.options.upsert === true && write.change.form !== 'computed') {
+    return upsert(store, tx, write, write.change);
+  }
+  checkExpected(store, write, pinnedId(write.filter), null);
+  if (write.kind === 'delete') return { ...NOTHING, result: await callDelete(store, tx, write, write.filter) };
+  if (write.change.form === 'computed') return results.missed(write);
+  return { ...NOTHING, result: await callUpdate(store, tx, write, write.filter, write.change) };
+}
+
+async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, change: SendableChange): Promise<Outcome> {
+  const id = upsertedIdOf(write);
+  const past = id === undefined || takeFreshId(store, id) ? undefined : await findPastLife(store, tx, id);
+  const system = insertedSystem({ ...stampOf(store, write), op: 'CREATE' }, past);
+  const result = await callUpdate(store, tx, write, write.filter, withSystemOnInsert(change, system));
+  const upsertedId = (result as { upsertedId?: unknown } | null)?.upsertedId;
+  return { ...NOTHING, result, inserted: 1, ...(returnsDocument(write) ? {} : { upsertedId }) };
+}
+
+/** The id an upsert is going to give its document, where the caller decides it. */
+function upsertedIdOf({ filter, change }: CapturedUpdate): unknown {
+  const pinned = pinnedId(filter);
+  if (pinned !== undefined) return pinned;
+  if (change.form === 'replacement') return change.document._id;
+  if (change.form === 'operators') return change.spec.$setOnInsert?._id ?? change.spec.$set?._id;
+  return undefined;
+}
+
+/** A change that is worked out from the document becomes the replacement it amounts to, or nothing. */
+export function resolved(change: Change, pre: PreImage): SendableChange | undefined {
+  if (change.form !== 'computed') return change;
+  const document = change.compute(pre.bytes);
+  return document === undefined ? undefined : { form: 'replacement', document: document as RawDocument };
+}
+
+export function withSystem(change: SendableChange, system: SystemFields): SendableChange {
+  switch (change.form) {
+    case 'operators':
+      return { form: 'operators', spec: { ...change.spec, $set: { ...change.spec.$set, _system: system } } };
+    case 'pipeline':
+      return { form: 'pipeline', stages: [...change.stages, { $set: { _system: { $literal: system } } }] };
+    case 'replacement':
+      return { form: 'replacement', document: replacementWith(change.document, system) };
+  }
+}
+
+function withSystemOnInsert(change: SendableChange, system: SystemFields): SendableChange {
+  if (change.form !== 'operators') return withSystem(change, system);
+  return {
+    form: 'operators',
+    spec: { ...change.spec, $setOnInsert: { ...change.spec.$setOnInsert, _system: system } },
+  };
+}
+
+function replacementWith(document: RawDocument | Map<string, unknown>, system: SystemFields): RawDocument {
+  if (document instanceof Map) return new Map([...document, ['_system', system]]) as unknown as RawDocument;
+  return { ...document, _system: system };
+}
+
+async function takenBackIfUnchanged(store: Store, tx: Transaction, pre: PreImage): Promise<boolean> {
+  const filter: Filter = { _id: { $eq: pre.id } as never };
+  const post = (await store.head.findOne(filter, { session: tx.session, raw: true })) as unknown as Uint8Array;
+  if (!equalsIgnoring(pre.bytes, post, '_system')) return false;
+  await store.head.updateOne(filter, takingBack(pre), { session: tx.session });
+  return true;
+}
+
+/** The update that gives a document its previous bookkeeping again, once its content proved unchanged. */
+export function takingBack(pre: PreImage): mongo.UpdateFilter<RawDocument> {
+  const stored = fieldOf(pre.document, '_system');
+  return stored === undefined ? { $unset: { _system: 1 } } : { $set: { _system: stored } };
+}
+
+async function repaired(store: Store, tx: Transaction, pre: PreImage): Promise<PreImage> {
+  const last = await lastRecordOf(store, tx, pre.id);
+  if (last === undefined || last.ov < pre.system.ov) return pre;
+  const system: SystemFields = { ...pre.system, ov: last.ov + 1, gap: true };
+  if (last.until !== undefined) system.updatedAt = last.until;
+  return { ...pre, system };
+}
+
+function callUpdate(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdate,
+  filter: Filter,
+  change: SendableChange,
+): Promise<unknown> {
+  const options = insideTransaction(write.options, tx.session);
+  if (returnsDocument(write)) options.projection = hideInProjection(options.projection as RawDocument | undefined);
+  return (store.head[write.method] as unknown as DriverMethod).call(
+    store.head,
+    filter,
+    updateArgument(change),
+    options,
+  );
+}
+
+/** What the driver's update methods take as their second argument. */
+export function updateArgument(change: SendableChange): unknown {
+  switch (change.form) {
+    case 'operators':
+      return change.spec;
+    case 'pipeline':
+      return change.stages;
+    case 'replacement':
+      return change.document;
+  }
+}
+
+function callDelete(store: Store, tx: Transaction, write: CapturedDelete, filter: Filter): Promise<unknown> {
+  const options = insideTransaction(write.options, tx.session);
+  if (returnsDocument(write)) options.projection = hideInProjection(options.projection as RawDocument | undefined);
+  return (store.head[write.method] as unknown as DriverMethod).call(store.head, filter, options);
+}
+
+/** An update's result as the server gives it where nothing changed. */
+function withoutModification(result: unknown): unknown {
+  if (typeof result !== 'object' || result === null || !('modifiedCount' in result)) return result;
+  return { ...result, modifiedCount: 0 };
+}
+
+const NOTHING = { matched: 0, modified: 0, deleted: 0, inserted: 0 } as const;
+
+function outcome(result: unknown, counts: Partial<Omit<Outcome, 'result'>>): Outcome {
+  return { ...NOTHING, result, ...counts };
+}
+
+function defined(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

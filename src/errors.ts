@@ -1,0 +1,156 @@
+import { MongooseError } from 'mongoose';
+
+/** Facts an error carries besides its message: ids, versions and names, never document contents or credentials. */
+interface ErrorDetails {
+  readonly message: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * Root of every error this library throws on its own account. Errors of the MongoDB driver and of Mongoose
+ * (`ValidationError`, `VersionError`, `MongoServerError`, …) reach the caller unchanged and are not wrapped.
+ */
+export abstract class ChronosError extends MongooseError {
+  /** Stable machine-readable code, safe to compare and to log. */
+  abstract readonly code: string;
+  /** Whether the same call may succeed when it is made again unchanged. */
+  readonly retryable: boolean = false;
+
+  constructor({ message, cause }: ErrorDetails) {
+    super(message);
+    if (cause !== undefined) this.cause = cause;
+  }
+}
+
+/** A wrong option, an unusable server, or a call that the configuration does not allow. */
+export class ConfigError extends ChronosError {
+  override readonly name = 'ConfigError';
+  readonly code = 'CHRONOS_CONFIG';
+}
+
+/** A write that would leave no version behind, such as `$merge` into a versioned collection or a forged `_system`. */
+export class UnversionedWriteError extends ChronosError {
+  override readonly name = 'UnversionedWriteError';
+  readonly code = 'CHRONOS_UNVERSIONED_WRITE';
+  readonly collection: string;
+
+  constructor(details: ErrorDetails & { readonly collection: string }) {
+    super(details);
+    this.collection = details.collection;
+  }
+}
+
+/** A write through a model, query or document that shows the past. */
+export class ReadOnlyVersionError extends ChronosError {
+  override readonly name = 'ReadOnlyVersionError';
+  readonly code = 'CHRONOS_READ_ONLY_VERSION';
+
+  constructor(model: string, operation: string) {
+    super({
+      message: `Cannot ${operation} ${model} as of a past instant: versions are read-only. Use ${model}.restore(id, { ov }) or write through ${model} itself`,
+    });
+  }
+}
+
+/** The document is not at the version the caller expected. Nothing was written. */
+export class OptimisticLockError extends ChronosError {
+  override readonly name = 'OptimisticLockError';
+  readonly code = 'CHRONOS_VERSION_CONFLICT';
+  readonly collection: string;
+  readonly id: unknown;
+  readonly expected: number;
+  readonly actual: number | null;
+
+  constructor(collection: string, id: unknown, expected: number, actual: number | null) {
+    const found = actual === null ? 'no such document' : `version ${actual}`;
+    super({
+      message: `Cannot write ${collection} ${describeId(id)}: expected version ${expected}, found ${found}. Read it again and repeat the change`,
+    });
+    this.collection = collection;
+    this.id = id;
+    this.expected = expected;
+    this.actual = actual;
+  }
+}
+
+/** There is no such document, now or (where the call reads the past) ever. */
+export class NotFoundError extends ChronosError {
+  override readonly name = 'NotFoundError';
+  readonly code = 'CHRONOS_NOT_FOUND';
+  readonly collection: string;
+  readonly id: unknown;
+
+  constructor(collection: string, id: unknown) {
+    super({ message: `Cannot find ${collection} ${describeId(id)}` });
+    this.collection = collection;
+    this.id = id;
+  }
+}
+
+/** The document exists or existed, but not the version that was asked for. */
+export class VersionNotFoundError extends ChronosError {
+  override readonly name = 'VersionNotFoundError';
+  readonly code = 'CHRONOS_VERSION_NOT_FOUND';
+  readonly collection: string;
+  readonly id: unknown;
+
+  constructor(collection: string, id: unknown, wanted: string) {
+    super({
+      message: `Cannot find ${wanted} of ${collection} ${describeId(id)}. See history(id) for the versions there are`,
+    });
+    this.collection = collection;
+    this.id = id;
+  }
+}
+
+/** The commit's result is unknown: it may stand or not. Ask `Model.outcome(opId)` later. */
+export class UnknownOutcomeError extends ChronosError {
+  override readonly name = 'UnknownOutcomeError';
+  readonly code = 'CHRONOS_UNKNOWN_OUTCOME';
+  override readonly retryable = true;
+  readonly opId: string | undefined;
+
+  constructor(collection: string, opId: string | undefined, cause: unknown) {
+    const next = opId === undefined ? 'Read the document to see' : `Ask outcome('${opId}') later`;
+    super({ message: `Cannot tell whether the write to ${collection} was committed. ${next}`, cause });
+    this.opId = opId;
+  }
+}
+
+/** The document, or its version record, would pass the server's limit of 16 MiB. Nothing was written. */
+export class DocumentTooLargeError extends ChronosError {
+  override readonly name = 'DocumentTooLargeError';
+  readonly code = 'CHRONOS_DOCUMENT_TOO_LARGE';
+  readonly collection: string;
+  readonly id: unknown;
+
+  constructor(collection: string, id: unknown, cause?: unknown) {
+    super({
+      message: `Cannot keep a version of ${collection} ${describeId(id)}: with its bookkeeping it passes 16 MiB. Split the document or move large fields out of it`,
+      cause,
+    });
+    this.collection = collection;
+    this.id = id;
+  }
+}
+
+/** One transaction would hold more changes than the server can. Nothing was written. */
+export class TransactionTooLargeError extends ChronosError {
+  override readonly name = 'TransactionTooLargeError';
+  readonly code = 'CHRONOS_TRANSACTION_TOO_LARGE';
+
+  constructor(collection: string, cause: unknown) {
+    super({
+      message: `Cannot write to ${collection} in one transaction: it passes the server's cache limit. Change fewer documents per transaction, or write outside one, where the call is split into chunks`,
+      cause,
+    });
+  }
+}
+
+/** How an id stands in a message: short, and only for kinds that carry no document content. */
+function describeId(id: unknown): string {
+  if (typeof id === 'string') return JSON.stringify(id.length > 64 ? `${id.slice(0, 64)}…` : id);
+  if (typeof id === 'object' && id !== null && '_bsontype' in id) return String(id);
+  if (typeof id === 'number' || typeof id === 'bigint') return String(id);
+  return '(composite id)';
+}

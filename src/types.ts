@@ -1,0 +1,94 @@
+import type { mongo } from 'mongoose';
+
+/** A document as the driver hands it over, before Mongoose makes a model instance of it. */
+export type RawDocument = Record<string, unknown>;
+
+/** The driver's BSON module of the very Mongoose instance a model belongs to. */
+export type Bson = typeof mongo.BSON;
+
+/** What brought a version about. */
+export type Op = 'CREATE' | 'UPDATE' | 'ENRICH' | 'DELETE' | 'RESTORE';
+
+/** Who made a change: a name, or a described identity. */
+export type Actor =
+  | string
+  | {
+      readonly type: string;
+      readonly identifier: string;
+      readonly name?: string;
+      readonly metadata?: Readonly<Record<string, unknown>>;
+    };
+
+/** Who made a change and why. Rides in `{ chronos }` on an operation or in {@link runInChronosContext} around it. */
+export interface Attribution {
+  readonly actor?: Actor | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** What an operation may say about its version, in its own option `chronos`. */
+export interface ChronosWriteOptions extends Attribution {
+  /** Name of the function or job that made the change; collected in `_system.functionIds`. */
+  readonly functionId?: string | undefined;
+  /** Write only if the document is at this version, else throw `OptimisticLockError`. */
+  readonly expectedOv?: number | undefined;
+  /** The version's date, for imports. Refused when it precedes the document's last version. */
+  readonly at?: Date | undefined;
+  /** Makes the call idempotent: repeated with the same `opId` it makes one version and returns the same result. */
+  readonly opId?: string | undefined;
+  /** Milliseconds after which the call gives up. No deadline by default. */
+  readonly deadlineMs?: number | undefined;
+  /** `'atomic'` asks for one transaction around a multi-document write, which is otherwise split into chunks. */
+  readonly multi?: 'atomic' | undefined;
+}
+
+/** An instant to read at: a date, an ISO 8601 string, or a collection version. */
+export type Instant = Date | string | { readonly cv: number };
+
+/** The bookkeeping kept under `_system` of a head document. */
+export interface SystemFields {
+  /** Object version: 0 for the first, one more with every change, never reused. */
+  ov: number;
+  /** Collection version, in commit order; absent until it is assigned or where it is not kept. */
+  cv?: number;
+  insertedAt?: Date;
+  /** From when this version was current. */
+  updatedAt?: Date;
+  op?: Op;
+  actor?: Actor;
+  reason?: string;
+  functionId?: string;
+  functionIds?: string[];
+  opId?: string;
+  restoredFrom?: number;
+  deleted?: boolean;
+  deletedAt?: Date;
+  /** True where versions before this one were lost to a writer that does not keep history. */
+  gap?: boolean;
+}
+
+/** The bookkeeping of a version record: that of the head it was, and when it stopped being one. */
+export interface VersionFields extends SystemFields {
+  /** When the version was superseded, exclusive. Absent on a tombstone. */
+  until?: Date;
+}
+
+declare module 'mongoose' {
+  interface QueryOptions {
+    chronos?: ChronosWriteOptions;
+  }
+  interface SaveOptions {
+    chronos?: ChronosWriteOptions;
+  }
+  interface InsertManyOptions {
+    chronos?: ChronosWriteOptions;
+  }
+  interface MongooseBulkWriteOptions {
+    chronos?: ChronosWriteOptions;
+  }
+  interface MongooseBulkSaveOptions {
+    chronos?: ChronosWriteOptions;
+  }
+  interface CreateOptions {
+    chronos?: ChronosWriteOptions;
+  }
+}
