@@ -1,0 +1,147 @@
+import type { Connection, Model, mongo } from 'mongoose';
+import { systemClock } from '../clock.ts';
+import { Committer } from '../commit/committer.ts';
+import type { Store } from '../commit/store.ts';
+import type { ChronosOptions } from '../config/options.ts';
+import type { RawDocument } from '../types.ts';
+import { mirroredIndexes } from './mirrored-indexes.ts';
+import { type PastReader, versionedCollection } from './versioned-collection.ts';
+
+type DriverCollection = mongo.Collection<RawDocument>;
+
+/** Mongoose's own collection, which buffers calls until the connection is open and hands them to the driver's. */
+interface MongooseCollection {
+  readonly name: string;
+  readonly conn: Connection;
+  readonly collection: DriverCollection | null;
+  _getCollection(): DriverCollection | null;
+}
+
+export type AnyModel = Model<unknown> & {
+  $__collection: MongooseCollection;
+  readonly prototype: Record<PropertyKey, unknown>;
+};
+
+/** Marks a collection that captures already. */
+const captures = Symbol('chronos captures');
+
+const committers = new WeakMap<DriverCollection, Committer>();
+const versionedNames = new WeakMap<Connection, Set<string>>();
+
+/**
+ * Puts a capturing collection in the place of a model's own, wherever Mongoose keeps it. Mongoose announces a model
+ * twice, and models may share a collection: doing it again changes nothing.
+ */
+export function installCapture(model: AnyModel, options: ChronosOptions, pastOf: (store: Store) => PastReader): void {
+  const native = model.$__collection;
+  if (captures in native) return;
+  const capturing = capturingCollection(model, native, options, pastOf);
+  namesOf(native.conn).add(native.name);
+
+  const { prototype } = model;
+  for (const key of ['collection', '$collection', ...Object.getOwnPropertySymbols(prototype)]) {
+    const slot = Object.getOwnPropertyDescriptor(prototype, key);
+    if (slot !== undefined && 'value' in slot && slot.value === native) prototype[key] = capturing;
+  }
+  (model as { collection: unknown }).collection = capturing;
+  model.$__collection = capturing;
+}
+
+/** Looks like Mongoose's collection in everything, but calls the versioned collection where that calls the driver's. */
+function capturingCollection(
+  model: AnyModel,
+  native: MongooseCollection,
+  options: ChronosOptions,
+  pastOf: (store: Store) => PastReader,
+): MongooseCollection {
+  let driver: DriverCollection | null = null;
+  let versioned: DriverCollection | null = null;
+  return Object.create(native, {
+    [captures]: { value: true },
+    collection: {
+      get(): DriverCollection | null {
+        const current = native._getCollection();
+        if (current === driver) return versioned;
+        driver = current;
+        versioned = current === null ? null : versionedOf(model, native, current, options, pastOf);
+        return versioned;
+      },
+      set(): void {
+        // Mongoose resets it on reconnect; the getter follows the collection underneath.
+      },
+    },
+  }) as MongooseCollection;
+}
+
+function versionedOf(
+  model: AnyModel,
+  native: MongooseCollection,
+  driver: DriverCollection,
+  options: ChronosOptions,
+  pastOf: (store: Store) => PastReader,
+): DriverCollection {
+  const committer = committerOf(model, native, driver, options);
+  return versionedCollection(driver, {
+    committer,
+    past: pastOf(committer.store),
+    modelName: model.modelName,
+    visible: options.visible,
+    isVersioned: (name) => namesOf(native.conn).has(name),
+    ambientSession: () => transactionStorage(native.conn)?.getStore()?.session,
+  });
+}
+
+/** Models of one collection share its committer, and with it the waves their writes travel in. */
+function committerOf(
+  model: AnyModel,
+  native: MongooseCollection,
+  driver: DriverCollection,
+  options: ChronosOptions,
+): Committer {
+  const known = committers.get(driver);
+  if (known !== undefined) return known;
+  const { conn } = native;
+  const { mongo: driverModule, driver: drivers } = conn.base as unknown as MongooseInternals;
+  const store: Store = {
+    head: driver,
+    versions: (conn.db as mongo.Db).collection<RawDocument>(`${native.name}_ver`),
+    client: conn.getClient() as unknown as mongo.MongoClient,
+    mongo: driverModule,
+    bson: driverModule.BSON,
+    BulkWriteResult: drivers.get().BulkWriteResult,
+    clock: options.clock ?? systemClock,
+    indexes: mirroredIndexes(model.schema),
+  };
+  const committer = new Committer(store);
+  committers.set(driver, committer);
+  return committer;
+}
+
+/** What of the Mongoose instance behind a connection is not in its types. */
+interface MongooseInternals {
+  readonly mongo: typeof mongo;
+  readonly driver: { get(): Pick<Store, 'BulkWriteResult'> };
+}
+
+/** The committer behind a model's collection, once its connection is open. */
+export function committerBehind(model: AnyModel): Committer | undefined {
+  const native = Object.getPrototypeOf(model.$__collection) as MongooseCollection;
+  const versioned = model.$__collection.collection;
+  const driver = versioned === null ? null : native._getCollection();
+  return driver === null ? undefined : committers.get(driver);
+}
+
+function namesOf(connection: Connection): Set<string> {
+  const names = versionedNames.get(connection) ?? new Set();
+  versionedNames.set(connection, names);
+  return names;
+}
+
+interface TransactionStorage {
+  getStore(): { session?: mongo.ClientSession } | undefined;
+}
+
+function transactionStorage(connection: Connection): TransactionStorage | undefined {
+  return (connection.base as unknown as { transactionAsyncLocalStorage?: TransactionStorage })
+    .transactionAsyncLocalStorage;
+}

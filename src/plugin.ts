@@ -1,0 +1,39 @@
+import type { Model, Schema } from 'mongoose';
+import { installApi } from './api.ts';
+import { type AnyModel, installCapture } from './capture/install.ts';
+import { type ChronosPluginOptions, resolveOptions } from './config/options.ts';
+import { ConfigError } from './errors.ts';
+import { PastReader } from './history/past-reader.ts';
+
+const applied = new WeakMap<object, string>();
+
+/**
+ * Mongoose plugin that keeps the history of every document of a schema. The app's own calls stay as they are; each
+ * document they change leaves a version that can be read, searched and restored as of any instant.
+ *
+ * @example
+ * schema.plugin(chronos);
+ * const User = mongoose.model('User', schema);
+ * await User.asOf('2026-01-01T00:00:00Z').find({ status: 'active' });
+ *
+ * @throws ConfigError for an unknown option, or when applied again with other options
+ */
+export function chronos(schema: Schema, options?: ChronosPluginOptions): void {
+  const resolved = resolveOptions(options);
+  const signature = JSON.stringify(resolved);
+  const before = applied.get(schema);
+  if (before === signature) return;
+  if (before !== undefined) {
+    throw new ConfigError({
+      message:
+        'Cannot apply chronos twice to one schema with different options. Apply it once, to the schema or globally',
+    });
+  }
+  applied.set(schema, signature);
+  schema.on('init', (model: Model<unknown>) => install(model as AnyModel));
+
+  function install(model: AnyModel): void {
+    installCapture(model, resolved, (store) => new PastReader(store, resolved.visible));
+    installApi(model, install);
+  }
+}
