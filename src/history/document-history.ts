@@ -1,0 +1,113 @@
+import type { mongo } from 'mongoose';
+import type { Filter } from '../commit/captured-write.ts';
+import { impliedOp } from '../commit/stamp.ts';
+import type { Store } from '../commit/store.ts';
+import { systemOfBytes } from '../commit/version-record.ts';
+import { VersionNotFoundError } from '../errors.ts';
+import type { RawDocument, VersionFields } from '../types.ts';
+import { headCurrentAt, recordCurrentAt } from './interval.ts';
+import { asDocument } from './past-cursor.ts';
+
+/** One version as it is stored: its bookkeeping, and its bytes with `_id` and `_system` still as they are stored. */
+export interface StoredVersion {
+  readonly system: VersionFields;
+  readonly bytes: Uint8Array;
+  readonly isHead: boolean;
+}
+
+/** How much of a history is read: at most `limit` versions, and only those before version `before`. */
+export interface Page {
+  readonly limit?: number | undefined;
+  readonly before?: number | undefined;
+}
+
+/** All versions of one document, newest first: the head, if there is one, then its records. */
+export async function* storedVersions(
+  store: Store,
+  id: unknown,
+  { limit = 0, before }: Page = {},
+  session?: mongo.ClientSession,
+): AsyncGenerator<StoredVersion> {
+  const head = await storedHead(store, id, session);
+  const headShows = head !== undefined && (before === undefined || head.system.ov < before);
+  if (headShows) yield head;
+  // Records are read after the head, so that an update in between can neither hide a version nor show one twice.
+  const bound = Math.min(head?.system.ov ?? Number.POSITIVE_INFINITY, before ?? Number.POSITIVE_INFINITY);
+  const rest = limit === 0 ? 0 : limit - (headShows ? 1 : 0);
+  if (limit > 0 && rest === 0) return;
+  const filter = { '_id.id': id, ...(Number.isFinite(bound) ? { '_id.ov': { $lt: bound } } : {}) } as Filter;
+  const records = store.versions.find(filter, {
+    sort: { '_id.ov': -1 },
+    limit: rest,
+    raw: true,
+    ...inSession(session),
+  });
+  for await (const record of records) yield storedRecord(store, record as unknown as Uint8Array);
+}
+
+export async function storedHead(
+  store: Store,
+  id: unknown,
+  session?: mongo.ClientSession,
+): Promise<StoredVersion | undefined> {
+  const bytes = await findRaw(store.head, { _id: { $eq: id } } as Filter, session);
+  return bytes === undefined ? undefined : { system: systemOfBytes(store.bson, bytes), bytes, isHead: true };
+}
+
+/** @throws VersionNotFoundError */
+export async function storedVersion(
+  store: Store,
+  id: unknown,
+  ov: number,
+  session?: mongo.ClientSession,
+): Promise<StoredVersion> {
+  const head = await storedHead(store, id, session);
+  if (head?.system.ov === ov) return head;
+  const bytes = await findRaw(store.versions, { '_id.id': id, '_id.ov': ov } as Filter, session);
+  if (bytes === undefined) throw new VersionNotFoundError(store.head.collectionName, id, `version ${ov}`);
+  return storedRecord(store, bytes);
+}
+
+/** The version that was current at an instant; undefined before the document's creation and while it was deleted. */
+export async function storedVersionAt(
+  store: Store,
+  id: unknown,
+  at: Date,
+  session?: mongo.ClientSession,
+): Promise<StoredVersion | undefined> {
+  const head = () => findRaw(store.head, { _id: { $eq: id }, ...headCurrentAt(at) } as Filter, session);
+  const record = () => findRaw(store.versions, { '_id.id': id, ...recordCurrentAt(at) } as Filter, session);
+  const current = await head();
+  if (current !== undefined) return { system: systemOfBytes(store.bson, current), bytes: current, isHead: true };
+  const past = await record();
+  return past === undefined ? undefined : storedRecord(store, past);
+}
+
+function storedRecord(store: Store, bytes: Uint8Array): StoredVersion {
+  return { system: systemOfBytes(store.bson, bytes), bytes, isHead: false };
+}
+
+async function findRaw(
+  collection: Store['head'],
+  filter: Filter,
+  session: mongo.ClientSession | undefined,
+): Promise<Uint8Array | undefined> {
+  const found = await collection.findOne(filter, { raw: true, ...inSession(session) });
+  return (found as unknown as Uint8Array | null) ?? undefined;
+}
+
+function inSession(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {
+  return session === undefined ? {} : { session };
+}
+
+/** The content of a version as the driver gives documents: its own `_id`, and no bookkeeping. */
+export function contentOf(store: Store, { bytes, isHead }: StoredVersion): RawDocument {
+  const stored = store.bson.deserialize(bytes) as RawDocument;
+  const document = isHead ? stored : asDocument(stored);
+  delete document._system;
+  return document;
+}
+
+export function opOf(system: VersionFields): NonNullable<VersionFields['op']> {
+  return system.op ?? impliedOp(system.ov);
+}

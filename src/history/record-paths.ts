@@ -1,0 +1,62 @@
+import { ConfigError } from '../errors.ts';
+import type { RawDocument } from '../types.ts';
+
+/**
+ * A version record holds its document's `_id` at `_id.id`. These functions carry what is asked of the head over to the
+ * records: `{ _id: 7, 'a.b': 1 }` becomes `{ '_id.id': 7, 'a.b': 1 }`.
+ */
+export function recordFilter(filter: RawDocument): RawDocument {
+  const entries = Object.entries(filter).map(([key, value]): [string, unknown] => {
+    if (LOGICAL.has(key) && Array.isArray(value)) return [key, value.map((part: RawDocument) => recordFilter(part))];
+    if (key === '$expr') return [key, recordExpression(value)];
+    if (key === '$text' || key === '$where') throw unanswerable(key);
+    refuseNear(value);
+    return [recordPath(key), value];
+  });
+  return Object.fromEntries(entries);
+}
+
+export function recordPath(path: string): string {
+  return path === '_id' || path.startsWith('_id.') ? `_id.id${path.slice(3)}` : path;
+}
+
+/** Keys of a sort or projection. `_id` alone stays in a projection: the record's whole `_id` is turned back later. */
+export function recordSort(sort: RawDocument): RawDocument {
+  return Object.fromEntries(Object.entries(sort).map(([path, order]) => [recordPath(path), order]));
+}
+
+export function recordProjection(projection: RawDocument): RawDocument {
+  return Object.fromEntries(
+    Object.entries(projection).map(([path, value]) => [
+      path === '_id' ? path : recordPath(path),
+      recordExpression(value),
+    ]),
+  );
+}
+
+/** Field paths inside an aggregation expression. */
+export function recordExpression(expression: unknown): unknown {
+  if (typeof expression === 'string') return expression.replace(FIELD_PATH, '$1_id.id');
+  if (Array.isArray(expression)) return expression.map(recordExpression);
+  if (typeof expression !== 'object' || expression === null || Object.getPrototypeOf(expression) !== Object.prototype) {
+    return expression;
+  }
+  if ('$literal' in expression) return expression;
+  return Object.fromEntries(Object.entries(expression).map(([key, value]) => [key, recordExpression(value)]));
+}
+
+const LOGICAL = new Set(['$and', '$or', '$nor']);
+/** `$_id`, `$$ROOT._id`, `$$CURRENT._id`, alone or with a path behind. */
+const FIELD_PATH = /^(\$(?:\$(?:ROOT|CURRENT)\.)?)_id(?=\.|$)/;
+
+function refuseNear(condition: unknown): void {
+  if (typeof condition !== 'object' || condition === null) return;
+  for (const key of ['$near', '$nearSphere']) if (key in condition) throw unanswerable(key);
+}
+
+function unanswerable(operator: string): ConfigError {
+  const cure = operator === '$text' ? '$regex' : operator === '$where' ? '$expr' : '$geoWithin';
+  return new ConfigError({
+    message: `Cannot use ${operator} as of a past instant: versions have no such index. Use ${cure} instead`,
+  });
+}
