@@ -19,7 +19,7 @@ await page.save({ chronos: { actor: 'ben', reason: 'holidays are near' } });
 await Page.updateOne({ _id: page._id }, { title: 'OPENNING HOURS!!' }, { chronos: { actor: 'eve', reason: 'louder' } });
 
 for (const { ov, op, from, actor, reason, doc } of await Page.history(page._id)) {
-  console.log(ov, op, from.toISOString(), actor ?? '-', reason ?? '-', doc?.title);
+  console.log(ov, op, from?.toISOString(), actor ?? '-', reason ?? '-', doc?.title);
 }
 console.log('what eve did:', await Page.diff(page._id, 1, 2));
 

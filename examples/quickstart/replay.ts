@@ -72,7 +72,8 @@ const insert = (name: string, entry: MimeEntry = {}): AnyBulkWriteOperation<Mime
 function change(name: string, before: MimeEntry = {}, after: MimeEntry = {}): AnyBulkWriteOperation<MimeType> {
   const filter = { _id: name };
   const old: Readonly<Record<string, unknown>> = { ...before };
-  if (Object.keys(old).some((field) => !(field in after))) return { replaceOne: { filter, replacement: after } };
+  if (Object.keys(old).some((field) => !(field in after)))
+    return { replaceOne: { filter, replacement: { _id: name, ...after } } };
   const differs = Object.entries(after).filter(([field, value]) => !isDeepStrictEqual(value, old[field]));
   return { updateOne: { filter, update: { $set: Object.fromEntries(differs) } } };
 }

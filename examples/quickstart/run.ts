@@ -49,7 +49,7 @@ async function tellStory(model: MimeTypeModel, id: string): Promise<void> {
   console.log(heading(`History of ${id}, the type with the most versions, newest first`));
   await printHistory(model, id);
   const [latest, previous] = await model.history(id, { limit: 2 });
-  if (latest === undefined || previous === undefined) throw new Error(`${id} has no two versions`);
+  if (!latest || !previous?.from) throw new Error(`${id} has no two dated versions`);
 
   console.log(heading(`Diff of ${id} from version ${previous.ov} to version ${latest.ov}`));
   console.log(diffLines(await model.diff(id, previous.ov, latest.ov)));

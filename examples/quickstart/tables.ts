@@ -21,7 +21,7 @@ export const heading = (text: string): string => `\n${colors.bold(colors.cyan(te
 
 export const day = (date: Date): string => date.toISOString().slice(0, 10);
 
-export const minute = (date: Date): string => date.toISOString().slice(0, 16).replace('T', ' ');
+export const minute = (date: Date | null): string => date?.toISOString().slice(0, 16).replace('T', ' ') ?? 'unknown';
 
 export const clip = (text: string, width: number): string =>
   text.length > width ? `${text.slice(0, width - 1)}…` : text;
@@ -29,7 +29,7 @@ export const clip = (text: string, width: number): string =>
 export const verdict = (equal: boolean): string => (equal ? colors.green('equal') : colors.red('DIFFERENT'));
 
 /** An actor as a word: its name, or what identifies it. */
-export const who = (actor: Actor | undefined): string =>
+export const who = (actor: Actor | null): string =>
   typeof actor === 'string' ? actor : (actor?.name ?? actor?.identifier ?? '');
 
 /** A value on one line, as JSON; nothing where there is none. */
@@ -37,7 +37,7 @@ const brief = (value: unknown): string => (value === undefined ? '' : JSON.strin
 
 interface Change {
   readonly op: 'add' | 'remove' | 'replace';
-  readonly path: string;
+  readonly path: readonly (string | number)[];
   readonly before?: unknown;
   readonly after?: unknown;
 }
@@ -46,8 +46,8 @@ interface Change {
 export function diffLines(changes: readonly Change[]): string {
   return changes
     .flatMap(({ op, path, before, after }) => [
-      ...(op === 'add' ? [] : [colors.red(`  - ${path}  ${brief(before)}`)]),
-      ...(op === 'remove' ? [] : [colors.green(`  + ${path}  ${brief(after)}`)]),
+      ...(op === 'add' ? [] : [colors.red(`  - ${path.join('.')}  ${brief(before)}`)]),
+      ...(op === 'remove' ? [] : [colors.green(`  + ${path.join('.')}  ${brief(after)}`)]),
     ])
     .join('\n');
 }

@@ -43,7 +43,7 @@ test('a filtered, sorted query of the past answers as the release in force does'
 
 test('each version tells its date, who and why, and a restore adds one', async () => {
   const before = await model.history(id);
-  const written = releases.filter(({ at }) => before.some(({ from }) => from.getTime() === at.getTime())).reverse();
+  const written = releases.filter(({ at }) => before.some(({ from }) => from?.getTime() === at.getTime())).reverse();
   expect(before.map(({ actor, reason }) => ({ actor, reason }))).toEqual(
     written.map(({ version, why }) => ({ actor: `mime-db ${version}`, reason: why })),
   );
