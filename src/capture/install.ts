@@ -6,6 +6,7 @@ import type { ChronosOptions } from '../config/options.ts';
 import type { RawDocument } from '../types.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
 import { type PastReader, versionedCollection } from './versioned-collection.ts';
+import { watchClient } from './watch-client.ts';
 
 type DriverCollection = mongo.Collection<RawDocument>;
 
@@ -114,6 +115,7 @@ function committerOf(
   };
   const committer = new Committer(store);
   committers.set(driver, committer);
+  watchClient(committer);
   return committer;
 }
 

@@ -1,4 +1,5 @@
 import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
+import { Claims } from './claims.ts';
 import { areNeutral } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAgain, inserted, insertFresh } from './insert.ts';
@@ -20,6 +21,7 @@ export class Committer {
   readonly #store: Store;
   readonly #writes: Lane<Write, Outcome>;
   readonly #inserts: Lane<CapturedInsert, Outcome>;
+  readonly #claims: Claims;
 
   constructor(store: Store) {
     this.#store = store;
@@ -28,6 +30,10 @@ export class Committer {
       (insert) => idKey(insert.id),
       (wave) => this.#insertWave(wave),
     );
+    this.#claims = new Claims(store, {
+      alone: (write) => this.writeAlone(write),
+      together: (writes) => this.writeTogether(writes),
+    });
   }
 
   get store(): Store {
@@ -37,7 +43,8 @@ export class Committer {
   /** An update or delete of at most one document. */
   async write(write: Write): Promise<Outcome> {
     await ensureVersions(this.#store, write.options.session);
-    return isGroupable(write) ? this.#writes.submit(write) : this.writeAlone(write);
+    if (isGroupable(write)) return this.#writes.submit(write);
+    return Claims.accepts(write) ? this.#claims.submit(write) : this.writeAlone(write);
   }
 
   /** An update or delete of all documents it matches. */
