@@ -70,6 +70,8 @@ export interface SystemFields {
 export interface VersionFields extends SystemFields {
   /** When the version was superseded, exclusive. Absent on a tombstone. */
   until?: Date;
+  /** The collection version of its successor, where such are kept. */
+  untilCv?: number;
 }
 
 declare module 'mongoose' {

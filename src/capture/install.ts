@@ -111,6 +111,7 @@ function committerOf(
     bson: driverModule.BSON,
     BulkWriteResult: drivers.get().BulkWriteResult,
     clock: options.clock ?? systemClock,
+    collectionVersion: options.collectionVersion,
     indexes: mirroredIndexes(model.schema),
   };
   const committer = new Committer(store);

@@ -35,8 +35,8 @@ export class Claims {
   }
 
   /** Whether a write may be handed its document: it must be groupable once that is known. */
-  static accepts(write: GroupableWrite): boolean {
-    return pinnedId(write.filter) === undefined && isGroupable(pinned(write, 0));
+  static accepts(store: Store, write: GroupableWrite): boolean {
+    return pinnedId(write.filter) === undefined && isGroupable(store, pinned(write, 0));
   }
 
   submit(write: GroupableWrite): Promise<Outcome> {

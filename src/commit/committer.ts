@@ -1,8 +1,8 @@
-import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
+import type { CapturedInsert, Outcome } from './captured-write.ts';
 import { Claims } from './claims.ts';
 import { areNeutral } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
-import { insertAgain, inserted, insertFresh } from './insert.ts';
+import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
 import { isDuplicateKey, isRefusal, isVersionCollision } from './mongo-errors.ts';
 import { idKey } from './pinned-id.ts';
@@ -43,8 +43,8 @@ export class Committer {
   /** An update or delete of at most one document. */
   async write(write: Write): Promise<Outcome> {
     await ensureVersions(this.#store, write.options.session);
-    if (isGroupable(write)) return this.#writes.submit(write);
-    return Claims.accepts(write) ? this.#claims.submit(write) : this.writeAlone(write);
+    if (isGroupable(this.#store, write)) return this.#writes.submit(write);
+    return Claims.accepts(this.#store, write) ? this.#claims.submit(write) : this.writeAlone(write);
   }
 
   /** An update or delete of all documents it matches. */
@@ -65,8 +65,7 @@ export class Committer {
   async insert(insert: CapturedInsert): Promise<Outcome> {
     const alone = !areNeutral(insert.options) || (insert.options.session ?? undefined) !== undefined;
     if (!alone) return this.#inserts.submit(insert);
-    await this.#insertTogether([insert], insert.options);
-    return inserted(insert);
+    return this.#insertOne(insert, takeFreshId(this.#store, insert.id));
   }
 
   /** One write in a transaction of its own, or in its caller's. */
@@ -115,7 +114,12 @@ export class Committer {
     if (writes.length === 0) return [];
     const culprit: Culprit = {};
     try {
-      return await inTransaction(this.#store, undefined, (tx) => writeGroup(this.#store, tx, writes, culprit));
+      return await inTransaction(
+        this.#store,
+        undefined,
+        (tx) => writeGroup(this.#store, tx, writes, culprit),
+        writes.length,
+      );
     } catch (error) {
       if (isVersionCollision(this.#store, error)) return this.#writeEach(writes, ordered);
       if (culprit.index === undefined || !isRefusal(this.#store, error)) return writes.map(() => ({ error }));
@@ -161,7 +165,7 @@ export class Committer {
     if (waiting.length === 1 && only !== undefined) return settle(only, this.#insertOne(only.write, fresh));
     const inserts = waiting.map(({ write }) => write);
     try {
-      await this.#insertKind(inserts, { ordered: false }, fresh);
+      await insertAll(this.#store, inserts, { ordered: false }, fresh);
       for (const { write, resolve } of waiting) resolve(inserted(write));
     } catch (error) {
       await this.#insertRefused(waiting, error, fresh);
@@ -175,7 +179,7 @@ export class Committer {
     fresh: boolean,
   ): Promise<void> {
     if (!isRefusal(this.#store, error)) return waiting.forEach(({ reject }) => void reject(error));
-    const refused = fresh ? refusedBy(error) : new Set(waiting.keys());
+    const refused = isOutright(this.#store, fresh) ? refusedBy(error) : new Set(waiting.keys());
     for (const [index, member] of waiting.entries()) {
       if (refused.has(index)) await settle(member, this.#insertOne(member.write, fresh));
       else member.resolve(inserted(member.write));
@@ -183,22 +187,8 @@ export class Committer {
   }
 
   async #insertOne(insert: CapturedInsert, fresh: boolean): Promise<Outcome> {
-    await this.#insertKind([insert], insert.options, fresh);
+    await insertAll(this.#store, [insert], insert.options, fresh);
     return inserted(insert);
-  }
-
-  async #insertKind(inserts: readonly CapturedInsert[], options: DriverOptions, fresh: boolean): Promise<void> {
-    if (fresh) return insertFresh(this.#store, inserts, options);
-    await ensureVersions(this.#store, undefined);
-    await inTransaction(this.#store, undefined, (tx) => insertAgain(this.#store, tx, inserts, options));
-  }
-
-  /** Inserts under the caller's own options, in the caller's transaction if there is one. */
-  async #insertTogether(inserts: readonly CapturedInsert[], options: DriverOptions): Promise<void> {
-    const session = options.session ?? undefined;
-    if (inserts.every(({ id }) => takeFreshId(this.#store, id))) return insertFresh(this.#store, inserts, options);
-    await ensureVersions(this.#store, session);
-    await inTransaction(this.#store, session, (tx) => insertAgain(this.#store, tx, inserts, options));
   }
 }
 

@@ -5,34 +5,52 @@ import { findPastLives } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import { insertedSystem, type PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
-import type { Transaction } from './transaction.ts';
+import { inTransaction, type Transaction } from './transaction.ts';
+import { ensureVersions } from './versions-collection.ts';
+
+/** Whether inserts can do without a transaction, which nothing but their past or their number needs. */
+export function isOutright(store: Store, fresh: boolean): boolean {
+  return fresh && !store.collectionVersion;
+}
+
+/** Adds documents, in the caller's transaction if there is one, else in one of their own where they need it. */
+export async function insertAll(
+  store: Store,
+  inserts: readonly CapturedInsert[],
+  options: DriverOptions,
+  fresh: boolean,
+): Promise<void> {
+  if (isOutright(store, fresh)) return insertOutright(store, inserts, options);
+  const session = options.session ?? undefined;
+  if (!fresh) await ensureVersions(store, session);
+  const steps = (tx: Transaction) => insertInTransaction(store, tx, inserts, options, fresh);
+  await inTransaction(store, session, steps, inserts.length);
+}
 
 /**
  * Adds documents whose ids cannot have lived before. It takes no transaction: the first version of a document is the
  * document itself, and each insert is atomic.
  */
-export async function insertFresh(
-  store: Store,
-  inserts: readonly CapturedInsert[],
-  options: DriverOptions,
-): Promise<void> {
+async function insertOutright(store: Store, inserts: readonly CapturedInsert[], options: DriverOptions): Promise<void> {
   const documents = inserts.map((insert) => stamped(store, insert));
   await send(store, documents, majority(options, store.head));
 }
 
-/** Adds documents whose ids may have lived before: their history goes on where it ended. */
-export async function insertAgain(
+/**
+ * Adds documents in a transaction. Ids that may have lived before go on with their history where it ended.
+ *
+ * @param fresh none of the ids can have lived before
+ */
+async function insertInTransaction(
   store: Store,
   tx: Transaction,
   inserts: readonly CapturedInsert[],
   options: DriverOptions,
+  fresh: boolean,
 ): Promise<void> {
-  const pasts = await findPastLives(
-    store,
-    tx,
-    inserts.map(({ id }) => id),
-  );
-  const documents = inserts.map((insert) => stamped(store, insert, pasts.get(idKey(insert.id))));
+  const ids = inserts.map(({ id }) => id);
+  const pasts = fresh ? new Map<string, PastLife>() : await findPastLives(store, tx, ids);
+  const documents = inserts.map((insert) => stamped(store, insert, pasts.get(idKey(insert.id)), tx.numbers?.next()));
   await send(store, documents, insideTransaction(options, tx.session));
 }
 
@@ -42,12 +60,10 @@ async function send(store: Store, documents: RawDocument[], options: Record<stri
   else await store.head.insertMany(documents as never[], options);
 }
 
-function stamped(store: Store, insert: CapturedInsert, past?: PastLife): RawDocument {
+function stamped(store: Store, insert: CapturedInsert, past?: PastLife, cv?: number): RawDocument {
   const at = insert.chronos.at ?? store.clock.now();
-  const system = insertedSystem(
-    { op: insert.op, at, options: insert.chronos, restoredFrom: insert.restoredFrom },
-    past,
-  );
+  const { op, chronos: options, restoredFrom } = insert;
+  const system = insertedSystem({ op, at, cv, options, restoredFrom }, past);
   if (insert.document instanceof Map)
     return new Map([...insert.document, ['_system', system]]) as unknown as RawDocument;
   return { ...insert.document, _system: system };

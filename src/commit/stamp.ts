@@ -10,6 +10,8 @@ export interface Stamp {
   /** The version's date: the caller's own (`at`) or the clock's. */
   readonly at: Date;
   readonly options: ChronosWriteOptions;
+  /** The version's number across the collection, where such are kept. */
+  readonly cv?: number | undefined;
   /** The `ov` whose content a RESTORE repeats. */
   readonly restoredFrom?: number | undefined;
 }
@@ -95,6 +97,7 @@ function perVersion(stamp: Stamp, ov: number, functionIds: string[] | undefined)
 function perVersionFields(stamp: Stamp, ov: number): Partial<SystemFields> {
   const { actor, reason, functionId, opId } = stamp.options;
   return {
+    ...(stamp.cv === undefined ? {} : { cv: stamp.cv }),
     ...(stamp.op === impliedOp(ov) ? {} : { op: stamp.op }),
     ...(actor === undefined ? {} : { actor }),
     ...(reason === undefined ? {} : { reason }),

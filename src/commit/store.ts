@@ -19,6 +19,8 @@ export interface Store {
     ordered: boolean,
   ) => mongo.BulkWriteResult;
   readonly clock: Clock;
+  /** Whether versions are numbered across the collection, in commit order (`cv`). */
+  readonly collectionVersion: boolean;
   /** Index keys of the schema, mirrored on the versions so that the past is queried as fast as the present. */
   readonly indexes: readonly (readonly [keys: mongo.IndexSpecification, options: mongo.CreateIndexesOptions])[];
 }

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { TransactionTooLargeError, UnknownOutcomeError } from '../errors.ts';
+import { Numbers } from './collection-version.ts';
 import type { Store } from './store.ts';
 
 type ClientSession = mongo.ClientSession;
@@ -16,25 +17,31 @@ export interface Transaction {
   readonly session: ClientSession;
   /** Begun by the caller, who commits or aborts it and who retries it. */
   readonly joined: boolean;
+  /** Numbers for the versions it makes, where the collection keeps them. */
+  readonly numbers?: Numbers | undefined;
 }
 
 /**
  * Runs `steps` in the caller's transaction if there is one, else in one of its own that is retried on conflict.
  * `steps` may run many times and must touch nothing but the database. Driver errors pass through it unwrapped:
  * `withTransaction` decides by their labels whether to retry.
+ *
+ * @param versions how many versions the steps make at the most
  */
 export async function inTransaction<T>(
   store: Store,
   callers: ClientSession | undefined,
   steps: (tx: Transaction) => Promise<T>,
+  versions = 1,
 ): Promise<T> {
-  if (callers?.inTransaction()) return steps({ session: callers, joined: true }).catch(rethrow(store, undefined));
+  const run = (tx: Transaction) => (store.collectionVersion ? numbered(store, tx, steps, versions) : steps(tx));
+  if (callers?.inTransaction()) return run({ session: callers, joined: true }).catch(rethrow(store, undefined));
   if (callers !== undefined) {
-    return oneAtATime(callers, () => ownTransaction(callers, steps)).catch(rethrow(store, undefined));
+    return oneAtATime(callers, () => ownTransaction(callers, run)).catch(rethrow(store, undefined));
   }
   const session = store.client.startSession({ causalConsistency: false });
   try {
-    return await ownTransaction(session, steps).catch(rethrow(store, undefined));
+    return await ownTransaction(session, run).catch(rethrow(store, undefined));
   } finally {
     await session.endSession();
   }
@@ -42,6 +49,18 @@ export async function inTransaction<T>(
 
 async function ownTransaction<T>(session: ClientSession, steps: (tx: Transaction) => Promise<T>): Promise<T> {
   return session.withTransaction(() => steps({ session, joined: false }), OPTIONS);
+}
+
+async function numbered<T>(
+  store: Store,
+  tx: Transaction,
+  steps: (tx: Transaction) => Promise<T>,
+  versions: number,
+): Promise<T> {
+  const numbers = await Numbers.reserve(store, tx.session, versions);
+  const result = await steps({ ...tx, numbers });
+  await numbers.settle();
+  return result;
 }
 
 /** A session holds one transaction at a time, yet plain Mongoose lets a caller use it for parallel writes. */

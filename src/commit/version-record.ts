@@ -45,11 +45,11 @@ export function fieldOf(document: ExactDocument, key: string): unknown {
  *
  *     { _id: { id: <its _id>, ov: 3 }, …, _system: { ov: 3, updatedAt: <from>, until: <until>, … } }
  */
-export function versionRecord(store: Store, pre: PreImage, until: Date): Map<string, unknown> {
+export function versionRecord(store: Store, pre: PreImage, until: Date, untilCv?: number): Map<string, unknown> {
   if (pre.bytes.length + BOOKKEEPING_BYTES > MAX_DOCUMENT_BYTES) {
     throw new DocumentTooLargeError(store.head.collectionName, pre.id);
   }
-  const bookkeeping: VersionFields = { ...pre.system, until };
+  const bookkeeping: VersionFields = { ...pre.system, until, ...(untilCv === undefined ? {} : { untilCv }) };
   const record = new Map<string, unknown>([['_id', { id: pre.id, ov: pre.system.ov }]]);
   for (const [key, value] of entriesOf(pre.document)) {
     if (key === '_system') record.set(key, bookkeeping);

@@ -34,9 +34,10 @@ function isEmpty(projection: unknown): boolean {
  * Only in a transaction of our own, because it is aborted where the write turns out to change nothing.
  */
 export async function writeAtOnce(store: Store, tx: Transaction, write: OperatorUpdate): Promise<Outcome> {
-  const stamp = stampOf(store, write);
+  const stamp = stampOf(store, tx, write);
   const bytes = await swap(store, tx, write, nextSystemOperators(stamp));
   if (bytes === undefined) {
+    tx.numbers?.giveBack();
     checkExpected(store, write, pinnedId(write.filter), null);
     return results.missed(write);
   }
@@ -47,7 +48,7 @@ export async function writeAtOnce(store: Store, tx: Transaction, write: Operator
     await tx.session.abortTransaction();
     return results.unchanged(store, write, pre);
   }
-  await store.versions.insertOne(versionRecord(store, pre, until) as never, {
+  await store.versions.insertOne(versionRecord(store, pre, until, stamp.cv) as never, {
     session: tx.session,
     forceServerObjectId: true,
   });

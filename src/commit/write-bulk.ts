@@ -2,10 +2,9 @@ import type { mongo } from 'mongoose';
 import type { CapturedInsert, CapturedWrite, DriverOptions, Outcome } from './captured-write.ts';
 import type { Committer } from './committer.ts';
 import { takeFreshId } from './fresh-id.ts';
-import { insertAgain, inserted, insertFresh } from './insert.ts';
+import { insertAll, inserted, isOutright } from './insert.ts';
 import { isRefusal } from './mongo-errors.ts';
 import type { Store } from './store.ts';
-import { inTransaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
 import { WriteError, type WriteErrorFields } from './write-error.ts';
 import { type GroupableWrite, isGroupable, keyOf, type Settled } from './write-group.ts';
@@ -63,7 +62,7 @@ function segments(store: Store, items: readonly BulkItem[], hasSession: boolean)
 function kindOf(store: Store, item: BulkItem, hasSession: boolean): Segment['kind'] {
   if (item.kind === 'insert') return takeFreshId(store, item.id) ? 'fresh' : 'inserts';
   if (item.kind === 'updateMany' || item.kind === 'deleteMany' || hasSession) return 'apart';
-  return isGroupable(item) ? 'group' : 'apart';
+  return isGroupable(store, item) ? 'group' : 'apart';
 }
 
 function runSegment(committer: Committer, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
@@ -112,26 +111,22 @@ async function runInserts(store: Store, segment: Segment, options: DriverOptions
     index: segment.at + index,
   }));
   while (waiting.length > 0) {
-    waiting =
-      segment.kind === 'fresh'
-        ? await insertFreshOnes(store, waiting, options, tally)
-        : await insertKnownOnes(store, waiting, options, tally);
+    waiting = isOutright(store, segment.kind === 'fresh')
+      ? await insertOutrightOnes(store, waiting, options, tally)
+      : await insertAtomicOnes(store, waiting, options, tally, segment.kind === 'fresh');
   }
 }
 
 /** Without a transaction the server itself goes on past a refused insert, or stops there. Nothing is left to do. */
-async function insertFreshOnes(
+async function insertOutrightOnes(
   store: Store,
   waiting: readonly WaitingInsert[],
   options: DriverOptions,
   tally: Tally,
 ): Promise<readonly WaitingInsert[]> {
   try {
-    await insertFresh(
-      store,
-      waiting.map(({ insert }) => insert),
-      { ...options, ordered: tally.ordered },
-    );
+    const inserts = waiting.map(({ insert }) => insert);
+    await insertAll(store, inserts, { ...options, ordered: tally.ordered }, true);
     for (const { index, insert } of waiting) tally.count(index, inserted(insert));
   } catch (error) {
     const refused = tally.refuse(waiting, error);
@@ -145,16 +140,17 @@ async function insertFreshOnes(
 }
 
 /** In a transaction a refused insert undoes the others, which are to be done again without it. */
-async function insertKnownOnes(
+async function insertAtomicOnes(
   store: Store,
   waiting: readonly WaitingInsert[],
   options: DriverOptions,
   tally: Tally,
+  fresh: boolean,
 ): Promise<readonly WaitingInsert[]> {
   const inserts = waiting.map(({ insert }) => insert);
   const session = options.session ?? undefined;
   try {
-    await inTransaction(store, session, (tx) => insertAgain(store, tx, inserts, { ...options, ordered: true }));
+    await insertAll(store, inserts, { ...options, ordered: true }, fresh);
     for (const { index, insert } of waiting) tally.count(index, inserted(insert));
     return [];
   } catch (error) {

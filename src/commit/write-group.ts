@@ -1,9 +1,9 @@
 import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
-import type { CapturedDelete, CapturedUpdate, Filter, Outcome, SendableChange } from './captured-write.ts';
+import type { CapturedDelete, CapturedUpdate, Change, Filter, Outcome, SendableChange } from './captured-write.ts';
 import { areNeutral } from './driver-options.ts';
-import type { Verdict } from './no-change.ts';
+import { isDecidable, type Verdict } from './no-change.ts';
 import { idKey, pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
 import { nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
@@ -23,14 +23,20 @@ export interface Culprit {
 }
 
 /** Whether a write may be carried out together with others: it is about one known document and asks nothing special. */
-export function isGroupable(write: GroupableWrite): boolean {
+export function isGroupable(store: Store, write: GroupableWrite): boolean {
   const { options } = write;
+  // A number taken for a change that turns out to be none can only be given back by whoever took the last one.
+  if (store.collectionVersion && write.kind === 'update' && !isForeseeable(write.change)) return false;
   return (
     pinnedId(write.filter) !== undefined &&
     areNeutral(options) &&
     (options.session ?? undefined) === undefined &&
     options.upsert !== true
   );
+}
+
+function isForeseeable(change: Change): boolean {
+  return change.form === 'computed' || isDecidable(change);
 }
 
 /** A member on its way: the document it met, if any, and what is to be done to it. */
@@ -62,7 +68,7 @@ export async function writeGroup(
   culprit: Culprit,
 ): Promise<Settled[]> {
   const found = await readPreImages(store, tx, writes);
-  const members = writes.map((write) => planned(store, write, found.get(keyOf(write))));
+  const members = writes.map((write) => planned(store, tx, write, found.get(keyOf(write))));
   await sendChanges(store, tx, members, culprit);
   const posts = await readPostImages(store, tx, members);
   const unchanged = await takeBackUnchanged(store, tx, members, posts);
@@ -100,12 +106,12 @@ async function findRaw(store: Store, tx: Transaction, filter: Filter): Promise<U
   return (await cursor.toArray()) as unknown as Uint8Array[];
 }
 
-function planned(store: Store, write: GroupableWrite, pre: PreImage | undefined): Member {
+function planned(store: Store, tx: Transaction, write: GroupableWrite, pre: PreImage | undefined): Member {
   try {
     checkExpected(store, write, pre?.id ?? pinnedId(write.filter), pre === undefined ? null : pre.system.ov);
     if (pre === undefined) return plannedMiss(write);
-    if (write.kind === 'delete') return { step: 'delete', write, pre, stamp: stampOf(store, write) };
-    return plannedUpdate(store, write, pre);
+    if (write.kind === 'delete') return { step: 'delete', write, pre, stamp: stampOf(store, tx, write) };
+    return plannedUpdate(store, tx, write, pre);
   } catch (error) {
     return { step: 'done', settled: { error } };
   }
@@ -118,13 +124,13 @@ function plannedMiss(write: GroupableWrite): Member {
   return { step: 'miss', write, change: write.change };
 }
 
-function plannedUpdate(store: Store, write: CapturedUpdate, pre: PreImage): Member {
+function plannedUpdate(store: Store, tx: Transaction, write: CapturedUpdate, pre: PreImage): Member {
   const change = resolved(write.change, pre);
   const verdict = change === undefined ? 'same' : judged(store, write, change, pre);
   if (change === undefined || verdict === 'same') {
     return { step: 'done', settled: { outcome: results.unchanged(store, write, pre) } };
   }
-  return { step: 'update', write, pre, change, verdict, next: nextSystem(pre.system, stampOf(store, write)) };
+  return { step: 'update', write, pre, change, verdict, next: nextSystem(pre.system, stampOf(store, tx, write)) };
 }
 
 async function sendChanges(store: Store, tx: Transaction, members: readonly Member[], culprit: Culprit): Promise<void> {
@@ -195,11 +201,12 @@ async function keepVersions(
 ): Promise<void> {
   const records = members.flatMap((member) => {
     if (unchanged.has(member)) return [];
-    if (member.step === 'update') return [versionRecord(store, member.pre, member.next.updatedAt as Date)];
+    if (member.step === 'update')
+      return [versionRecord(store, member.pre, member.next.updatedAt as Date, member.next.cv)];
     if (member.step !== 'delete') return [];
     const { pre, stamp } = member;
     return [
-      versionRecord(store, pre, successorFrom(pre.system, stamp)),
+      versionRecord(store, pre, successorFrom(pre.system, stamp), stamp.cv),
       tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
     ];
   });

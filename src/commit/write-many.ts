@@ -3,15 +3,15 @@ import { equalsIgnoring } from '../bson/exact.ts';
 import type { ChronosWriteOptions, Op, RawDocument } from '../types.ts';
 import type { CapturedUpdate, Change, DriverOptions, Filter } from './captured-write.ts';
 import { carried, insideTransaction } from './driver-options.ts';
-import { verdict } from './no-change.ts';
+import { isDecidable, verdict } from './no-change.ts';
 import { idKey } from './pinned-id.ts';
 import { nextSystemOperators, type Stamp, successorFrom, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 import { type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
 import { withOperators } from './write-at-once.ts';
-import { insertRecords, writeGroup } from './write-group.ts';
-import { takingBack, updateArgument } from './write-single.ts';
+import { insertRecords, type Settled, writeGroup } from './write-group.ts';
+import { takingBack, updateArgument, writeSingle } from './write-single.ts';
 
 interface ManyWrite {
   readonly filter: Filter;
@@ -51,12 +51,17 @@ const CHUNK_BYTES = 8_000_000;
 export async function writeMany(store: Store, write: CapturedManyWrite): Promise<ManyCounts> {
   const session = write.options.session ?? undefined;
   const whole = session?.inTransaction() === true || write.chronos.multi === 'atomic';
-  if (whole) return inTransaction(store, session, (tx) => writeAll(store, tx, write));
+  if (whole) return inTransaction(store, session, (tx) => writeAll(store, tx, write), CHUNK_DOCUMENTS);
 
-  const first = await inTransaction(store, session, async (tx) => {
-    const images = await readImages(store, tx, write, write.filter, CHUNK_DOCUMENTS + 1);
-    return images === undefined ? undefined : writeChunk(store, tx, write, images);
-  });
+  const first = await inTransaction(
+    store,
+    session,
+    async (tx) => {
+      const images = await readImages(store, tx, write, write.filter, CHUNK_DOCUMENTS + 1);
+      return images === undefined ? undefined : writeChunk(store, tx, write, images);
+    },
+    CHUNK_DOCUMENTS,
+  );
   return first ?? writeInChunks(store, write, session);
 }
 
@@ -73,7 +78,7 @@ async function writeInChunks(
 ): Promise<ManyCounts> {
   const total = noCounts();
   for await (const ids of idChunks(store, write, session)) {
-    add(total, await inTransaction(store, session, (tx) => writeIds(store, tx, write, ids)));
+    add(total, await inTransaction(store, session, (tx) => writeIds(store, tx, write, ids), ids.length));
   }
   return total;
 }
@@ -150,7 +155,7 @@ async function writeChunk(
   if (images.length === 0) return missMany(store, tx, write);
   if (write.kind === 'deleteMany') return deleteChunk(store, tx, write, images);
   const { change } = write;
-  if (change.form === 'pipeline') return updateEach(store, tx, write, images);
+  if (change.form === 'pipeline' || tx.numbers !== undefined) return updateEach(store, tx, write, images);
   return updateChunk(store, tx, { ...write, change }, images);
 }
 
@@ -172,10 +177,13 @@ async function deleteChunk(
 ): Promise<ManyCounts> {
   const stamp = stampOfMany(store, write, 'DELETE');
   await store.head.deleteMany({ _id: { $in: images.map(({ id }) => id) as never[] } }, { session: tx.session });
-  const records = images.flatMap((pre) => [
-    versionRecord(store, pre, successorFrom(pre.system, stamp)),
-    tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
-  ]);
+  const records = images.flatMap((pre) => {
+    const own = { ...stamp, cv: tx.numbers?.next() };
+    return [
+      versionRecord(store, pre, successorFrom(pre.system, own), own.cv),
+      tombstoneRecord(pre.id, tombstone(pre.system, own)),
+    ];
+  });
   await insertRecords(store, tx, records);
   return { matched: 0, modified: 0, deleted: images.length };
 }
@@ -225,7 +233,10 @@ async function takeBackUnchanged(store: Store, tx: Transaction, unsure: readonly
   return unchanged;
 }
 
-/** A pipeline may replace the whole document, so that each one's next bookkeeping has to be sent along with it. */
+/**
+ * Each document with a bookkeeping of its own: a pipeline may replace the whole document, and where versions are
+ * numbered across the collection no two get the same.
+ */
 async function updateEach(
   store: Store,
   tx: Transaction,
@@ -241,16 +252,24 @@ async function updateEach(
       change: write.change,
       chronos: write.chronos,
       options,
-      filter: { _id: { $eq: id as never } },
+      filter: { ...write.filter, _id: { $eq: id as never } },
     }),
   );
   const counts = noCounts();
-  for (const member of await writeGroup(store, tx, writes, {})) {
+  for (const member of await writeEach(store, tx, writes)) {
     if ('error' in member) throw member.error;
     counts.matched += member.outcome.matched;
     counts.modified += member.outcome.modified;
   }
   return counts;
+}
+
+async function writeEach(store: Store, tx: Transaction, writes: readonly CapturedUpdate[]): Promise<Settled[]> {
+  const together = tx.numbers === undefined || writes.every(({ change }) => isDecidable(change));
+  if (together) return writeGroup(store, tx, writes, {});
+  const settled: Settled[] = [];
+  for (const write of writes) settled.push({ outcome: await writeSingle(store, tx, write) });
+  return settled;
 }
 
 function stampOfMany(store: Store, write: CapturedManyWrite, op: Op): Stamp {

@@ -52,10 +52,12 @@ export async function writeSingle(
   return write.kind === 'delete' ? deleteFound(store, tx, write, pre) : updateFound(store, tx, write, pre);
 }
 
-export function stampOf(store: Store, write: CapturedUpdate | CapturedDelete): Stamp {
+/** Taken once for each version, since it takes the version's number. */
+export function stampOf(store: Store, tx: Transaction, write: CapturedUpdate | CapturedDelete): Stamp {
   const at = write.chronos.at ?? store.clock.now();
-  if (write.kind === 'delete') return { op: 'DELETE', at, options: write.chronos };
-  return { op: write.op, at, options: write.chronos, restoredFrom: write.restoredFrom };
+  const cv = tx.numbers?.next();
+  if (write.kind === 'delete') return { op: 'DELETE', at, cv, options: write.chronos };
+  return { op: write.op, at, cv, options: write.chronos, restoredFrom: write.restoredFrom };
 }
 
 export function checkExpected(
@@ -88,12 +90,13 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
   if (changes === 'same')
     return outcome(await callUpdate(store, tx, write, filter, change), { matched: 1, modified: 0 });
 
-  const next = nextSystem(pre.system, stampOf(store, write));
+  const next = nextSystem(pre.system, stampOf(store, tx, write));
   const result = await callUpdate(store, tx, write, filter, withSystem(change, next));
   if (changes === 'unsure' && (await takenBackIfUnchanged(store, tx, pre))) {
+    tx.numbers?.giveBack();
     return outcome(withoutModification(result), { matched: 1, modified: 0 });
   }
-  await store.versions.insertOne(versionRecord(store, pre, next.updatedAt ?? store.clock.now()) as never, {
+  await store.versions.insertOne(versionRecord(store, pre, next.updatedAt ?? store.clock.now(), next.cv) as never, {
     session: tx.session,
     forceServerObjectId: true,
   });
@@ -106,10 +109,10 @@ export function judged(store: Store, write: CapturedUpdate, change: SendableChan
 }
 
 async function deleteFound(store: Store, tx: Transaction, write: CapturedDelete, pre: PreImage): Promise<Outcome> {
-  const stamp = stampOf(store, write);
+  const stamp = stampOf(store, tx, write);
   const result = await callDelete(store, tx, write, pinnedTo(write.filter, pre.id));
   const records = [
-    versionRecord(store, pre, successorFrom(pre.system, stamp)),
+    versionRecord(store, pre, successorFrom(pre.system, stamp), stamp.cv),
     tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
   ];
   await store.versions.insertMany(records as never[], { session: tx.session, forceServerObjectId: true });
@@ -130,7 +133,7 @@ async function writeMiss(store: Store, tx: Transaction, write: CapturedUpdate | 
 async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, change: SendableChange): Promise<Outcome> {
   const id = upsertedIdOf(write);
   const past = id === undefined || takeFreshId(store, id) ? undefined : await findPastLife(store, tx, id);
-  const system = insertedSystem({ ...stampOf(store, write), op: 'CREATE' }, past);
+  const system = insertedSystem({ ...stampOf(store, tx, write), op: 'CREATE' }, past);
   const result = await callUpdate(store, tx, write, write.filter, withSystemOnInsert(change, system));
   const upsertedId = (result as { upsertedId?: unknown } | null)?.upsertedId;
   return { ...NOTHING, result, inserted: 1, ...(returnsDocument(write) ? {} : { upsertedId }) };
