@@ -16,6 +16,11 @@ export abstract class ChronosError extends MongooseError {
   /** Whether the same call may succeed when it is made again unchanged. */
   readonly retryable: boolean = false;
 
+  static {
+    // Mongoose's own name is read-only, and would refuse the names that are given here.
+    Object.defineProperty(ChronosError.prototype, 'name', { value: 'ChronosError', writable: true });
+  }
+
   constructor({ message, cause }: ErrorDetails) {
     super(message);
     if (cause !== undefined) this.cause = cause;
