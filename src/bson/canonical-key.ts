@@ -1,4 +1,4 @@
-import { asStored, fieldsOf, type Kind, kindOf, opaque } from './kind.ts';
+import { asStored, fieldsOf, type Kind, kindOf, opaque, unreadable } from './kind.ts';
 import { canonicalNumber } from './number.ts';
 import { binaryOf, codeOf, dateOf, objectIdOf, regexOf, scopeOf, textOf, timestampOf, utf8Of } from './parts.ts';
 
@@ -13,32 +13,40 @@ import { binaryOf, codeOf, dateOf, objectIdOf, regexOf, scopeOf, textOf, timesta
  * driver sends it; the type undefined that only raw bytes hold is not.
  */
 export function canonicalKey(value: unknown): string {
-  const stored = asStored(value);
-  const kind = kindOf(stored);
-  const encoded = UNREADABLE.has(kind) ? opaque(stored) : undefined;
-  if (encoded !== undefined) return `x${encoded.type}:${Buffer.from(encoded.bytes).toString('base64')};`;
-  return KEYS[kind](stored);
+  return keyOf(value, fieldsOf);
 }
 
-/** Kinds whose values, if `decodeExact` could not express them, only their bytes tell apart. */
-const UNREADABLE: ReadonlySet<Kind> = new Set([
-  'object',
-  'array',
-  'boolean',
-  'regex',
-  'dbPointer',
-  'code',
-  'codeWithScope',
-]);
+/**
+ * A text that two values share exactly if they say the same: as {@link canonicalKey}, but whatever the order of fields,
+ * and a field that is `undefined` is none.
+ */
+export function equalityKey(value: unknown): string {
+  return keyOf(value, definedFieldsByName);
+}
 
-const KEYS: Readonly<Record<Kind, (value: unknown) => string>> = {
+type Fields = typeof fieldsOf;
+
+function definedFieldsByName(value: object): ReturnType<Fields> {
+  const defined = fieldsOf(value).filter(([, field]) => field !== undefined);
+  return defined.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function keyOf(value: unknown, fields: Fields): string {
+  const stored = asStored(value);
+  const kind = kindOf(stored);
+  const encoded = unreadable(stored, kind);
+  if (encoded !== undefined) return `x${encoded.type}:${Buffer.from(encoded.bytes).toString('base64')};`;
+  return KEYS[kind](stored, fields);
+}
+
+const KEYS: Readonly<Record<Kind, (value: unknown, fields: Fields) => string>> = {
   minKey: () => '<',
   undefined: (value) => (value === undefined ? 'N' : 'U'),
   null: () => 'N',
   number: (value) => `n${canonicalNumber(value)};`,
   string: stringKey,
-  object: (value) => `{${documentKey(value as object)}}`,
-  array: (value) => `[${(value as readonly unknown[]).map(canonicalKey).join('')}]`,
+  object: (value, fields) => `{${documentKey(value as object, fields)}}`,
+  array: (value, fields) => `[${(value as readonly unknown[]).map((item) => keyOf(item, fields)).join('')}]`,
   binary: binaryKey,
   objectId: (value) => `o${objectIdOf(value)}`,
   boolean: (value) => (value === true ? 't' : 'f'),
@@ -47,13 +55,13 @@ const KEYS: Readonly<Record<Kind, (value: unknown) => string>> = {
   regex: (value) => `r${regexOf(value).map(sized).join('')}`,
   dbPointer: () => 'p',
   code: (value) => `c${sized(codeOf(value))}`,
-  codeWithScope: (value) => `C${sized(codeOf(value))}{${documentKey(scopeOf(value))}}`,
+  codeWithScope: (value) => `C${sized(codeOf(value))}{${documentKey(scopeOf(value), fieldsOf)}}`,
   maxKey: () => '>',
 };
 
-function documentKey(value: object): string {
-  return fieldsOf(value)
-    .map(([name, field]) => `${sized(name)}${canonicalKey(field)}`)
+function documentKey(value: object, fields: Fields): string {
+  return fields(value)
+    .map(([name, field]) => `${sized(name)}${keyOf(field, fields)}`)
     .join('');
 }
 
@@ -67,10 +75,11 @@ function stringKey(value: unknown): string {
   return `s${sized(textOf(value))}`;
 }
 
+const SURROGATE = /[\uD800-\uDFFF]/;
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /** A text behind its length. Lone surrogates are what the serializer makes of them: U+FFFD. */
 function sized(text: string): string {
-  const stored = text.replace(LONE_SURROGATE, '\uFFFD');
+  const stored = SURROGATE.test(text) ? text.replace(LONE_SURROGATE, '\uFFFD') : text;
   return `${stored.length}:${stored}`;
 }

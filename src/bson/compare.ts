@@ -1,4 +1,4 @@
-import { asStored, fieldsOf, type Kind, kindOf, kinds, opaque } from './kind.ts';
+import { asStored, fieldsOf, type Kind, kindOf, kinds, opaque, unreadable } from './kind.ts';
 import { compareNumbers } from './number.ts';
 import { binaryOf, codeOf, dateOf, objectIdOf, regexOf, scopeOf, textOf, timestampOf, utf8Of } from './parts.ts';
 
@@ -35,9 +35,6 @@ const COMPARISONS: Readonly<Record<Kind, Comparison>> = {
   maxKey: same,
 };
 
-/** Kinds whose values, if `decodeExact` could not express them, only their bytes tell apart. */
-const UNREADABLE: ReadonlySet<Kind> = new Set(['object', 'array', 'boolean', 'regex', 'code', 'codeWithScope']);
-
 /** Orders any two values as the server does: less than 0, 0 or more than 0. */
 export function compareValues(a: unknown, b: unknown): number {
   const left = asStored(a);
@@ -45,7 +42,7 @@ export function compareValues(a: unknown, b: unknown): number {
   const kind = kindOf(left);
   const order = RANK[kind] - RANK[kindOf(right)];
   if (order !== 0) return order;
-  if (UNREADABLE.has(kind) && (opaque(left) ?? opaque(right)) !== undefined) return compareEncoded(left, right);
+  if ((unreadable(left, kind) ?? unreadable(right, kind)) !== undefined) return compareEncoded(left, right);
   return COMPARISONS[kind](left, right);
 }
 

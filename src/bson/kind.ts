@@ -120,6 +120,22 @@ export function opaque(value: unknown): EncodedValue | undefined {
   return typeof value === 'object' && value !== null ? encodedValue(value) : undefined;
 }
 
+/** Kinds whose values, if `decodeExact` could not express them, only their bytes tell apart. */
+const UNREADABLE: ReadonlySet<Kind> = new Set([
+  'object',
+  'array',
+  'boolean',
+  'regex',
+  'dbPointer',
+  'code',
+  'codeWithScope',
+]);
+
+/** The encoded form of a value of which nothing else can be read. */
+export function unreadable(value: unknown, kind: Kind): EncodedValue | undefined {
+  return UNREADABLE.has(kind) ? opaque(value) : undefined;
+}
+
 /** The fields of a document in the order of storage. */
 export function fieldsOf(value: object): readonly (readonly [key: string, value: unknown])[] {
   if (value instanceof Map) return [...value];

@@ -75,7 +75,7 @@ function nearestDouble(value: unknown): number {
   if (typeof value === 'bigint') return Number(value);
   const tag = tagOf(value);
   if (tag === 'Decimal128') return Number(String(value));
-  if (tag === 'Long') return Number(longToBigInt(value));
+  if (tag === 'Long') return Number(longOf(value));
   const encoded = encodedValue(value as object);
   return encoded === undefined ? Number((value as { readonly value: number }).value) : Number.NaN;
 }
@@ -83,12 +83,13 @@ function nearestDouble(value: unknown): number {
 function exactValue(value: unknown): Exact {
   if (typeof value === 'bigint') return { coefficient: value, exponent: 0 };
   const tag = tagOf(value);
-  if (tag === 'Long') return { coefficient: longToBigInt(value), exponent: 0 };
+  if (tag === 'Long') return { coefficient: longOf(value), exponent: 0 };
   if (tag === 'Decimal128') return exactDecimal(String(value));
   return exactDouble(nearestDouble(value));
 }
 
-function longToBigInt(value: unknown): bigint {
+/** The integer of a Long. */
+export function longOf(value: unknown): bigint {
   const { high, low, unsigned } = value as { readonly high: number; readonly low: number; readonly unsigned: boolean };
   return (BigInt(unsigned ? high >>> 0 : high) << 32n) | BigInt(low >>> 0);
 }
