@@ -1,5 +1,13 @@
+export type { ChronosDocument, ChronosModelType, ChronosQueryHelpers } from './api/model-type.ts';
+export type { PastDocument, PastModel } from './api/past-model.ts';
+export type { DiffOptions, HistoryOptions, VersionReference } from './api/read-history.ts';
+export type { VersionReadOptions } from './api/versioned-model.ts';
+export type { RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
 export type { ChronosPluginOptions } from './config/options.ts';
 export { runInChronosContext } from './context.ts';
 export * from './errors.ts';
+export type { Change } from './history/diff.ts';
+export type { JsonPatchOperation } from './history/json-patch.ts';
+export type { Version, VersionList } from './history/version.ts';
 export { chronos } from './plugin.ts';
 export type { Actor, Attribution, ChronosWriteOptions, Instant, Op } from './types.ts';

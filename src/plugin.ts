@@ -1,9 +1,14 @@
-import type { Model, Schema } from 'mongoose';
-import { installApi } from './api.ts';
+import type { Model } from 'mongoose';
+import { installApi } from './api/install-api.ts';
 import { type AnyModel, installCapture } from './capture/install.ts';
 import { type ChronosPluginOptions, resolveOptions } from './config/options.ts';
 import { ConfigError } from './errors.ts';
 import { PastReader } from './history/past-reader.ts';
+
+/** What the plugin needs of a schema. Schemas have many type parameters, and it goes on all of them. */
+interface AnySchema {
+  on(event: 'init', listener: (model: Model<unknown>) => void): unknown;
+}
 
 const applied = new WeakMap<object, string>();
 
@@ -18,7 +23,7 @@ const applied = new WeakMap<object, string>();
  *
  * @throws ConfigError for an unknown option, or when applied again with other options
  */
-export function chronos(schema: Schema, options?: ChronosPluginOptions): void {
+export function chronos(schema: AnySchema, options?: ChronosPluginOptions): void {
   const resolved = resolveOptions(options);
   const signature = JSON.stringify(resolved);
   const before = applied.get(schema);
@@ -34,6 +39,6 @@ export function chronos(schema: Schema, options?: ChronosPluginOptions): void {
 
   function install(model: AnyModel): void {
     installCapture(model, resolved, (store) => new PastReader(store, resolved.visible));
-    installApi(model, install);
+    installApi(model, resolved, install);
   }
 }

@@ -5,7 +5,8 @@ import type { Store } from '../commit/store.ts';
 import { systemOfBytes } from '../commit/version-record.ts';
 import { VersionNotFoundError } from '../errors.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
-import { headCurrentAt, recordCurrentAt } from './interval.ts';
+import type { Point } from './instant.ts';
+import { begunBy, headCurrentAt, recordCurrentAt } from './interval.ts';
 import { asDocument } from './past-cursor.ts';
 
 /** One version as it is stored: its bookkeeping, and its bytes with `_id` and `_system` still as they are stored. */
@@ -72,7 +73,7 @@ export async function storedVersion(
 export async function storedVersionAt(
   store: Store,
   id: unknown,
-  at: Date,
+  at: Point,
   session?: mongo.ClientSession,
 ): Promise<StoredVersion | undefined> {
   const head = () => findRaw(store.head, { _id: { $eq: id }, ...headCurrentAt(at) } as Filter, session);
@@ -81,6 +82,27 @@ export async function storedVersionAt(
   if (current !== undefined) return { system: systemOfBytes(store.bson, current), bytes: current, isHead: true };
   const past = await record();
   return past === undefined ? undefined : storedRecord(store, past);
+}
+
+/** Which deletion of a document is meant: its version, one in force at an instant, or else the last. */
+export type Deletion = { readonly ov?: number; readonly at?: Point };
+
+/** The content of a document that was deleted, under the bookkeeping of its deletion. */
+export async function deletedVersion(
+  store: Store,
+  id: unknown,
+  { ov, at }: Deletion,
+  session?: mongo.ClientSession,
+): Promise<StoredVersion | undefined> {
+  const which = { ...(ov === undefined ? {} : { '_id.ov': ov }), ...(at === undefined ? {} : begunBy(at)) };
+  const newest = { sort: { '_id.ov': -1 }, raw: true, ...inSession(session) } as const;
+  const find = async (filter: object) =>
+    (await store.versions.findOne({ '_id.id': id, ...filter } as Filter, newest)) as unknown as Uint8Array | null;
+  const deletion = await find({ '_system.deleted': true, ...which });
+  if (deletion === null) return undefined;
+  const system = systemOfBytes(store.bson, deletion);
+  const bytes = await find({ '_id.ov': { $lt: system.ov } });
+  return bytes === null ? undefined : { system, bytes, isHead: false };
 }
 
 function storedRecord(store: Store, bytes: Uint8Array): StoredVersion {
@@ -100,11 +122,11 @@ function inSession(session: mongo.ClientSession | undefined): { session?: mongo.
   return session === undefined ? {} : { session };
 }
 
-/** The content of a version as the driver gives documents: its own `_id`, and no bookkeeping. */
-export function contentOf(store: Store, { bytes, isHead }: StoredVersion): RawDocument {
+/** The content of a version as the driver gives documents: its own `_id`, and its bookkeeping only if that is shown. */
+export function contentOf(store: Store, { bytes, isHead }: StoredVersion, visible = false): RawDocument {
   const stored = store.bson.deserialize(bytes) as RawDocument;
   const document = isHead ? stored : asDocument(stored);
-  delete document._system;
+  if (!visible) delete document._system;
   return document;
 }
 

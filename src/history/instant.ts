@@ -4,6 +4,9 @@ import type { Instant } from '../types.ts';
 /** `2026-01-31`, `2026-01-31T12:00Z`, `2026-01-31T12:00:00.000+02:00`: a date, and a time only with its offset. */
 const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d))?$/;
 
+/** A place in the history of a collection: a moment, or the state after the commit of that number. */
+export type Point = Date | { readonly cv: number };
+
 /** The date that an instant names. BSON would silently store an invalid date as 1970, so it is refused here. */
 export function dateOf(at: Exclude<Instant, { cv: number }>): Date {
   const date = typeof at === 'string' && ISO.test(at) ? new Date(at) : at;
@@ -15,6 +18,11 @@ export function dateOf(at: Exclude<Instant, { cv: number }>): Date {
 
 export function isCollectionVersion(at: unknown): at is { readonly cv: number } {
   return typeof at === 'object' && at !== null && 'cv' in at;
+}
+
+export function collectionVersionOf({ cv }: { readonly cv: number }): Point {
+  if (Number.isSafeInteger(cv) && cv >= 0) return { cv };
+  throw new ConfigError({ message: `Cannot read as of collection version ${cv}: expected a whole number from 0` });
 }
 
 function describe(at: unknown): string {

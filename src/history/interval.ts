@@ -1,16 +1,25 @@
 import type { Filter } from '../commit/captured-write.ts';
+import type { Point } from './instant.ts';
 
 /**
  * Versions are half-open intervals `[from, until)`. The head's has no end yet; a document from before the plugin has no
  * beginning either, and `$not: { $gt }` holds for it as it does for one that began by then.
  */
-export function headCurrentAt(at: Date): Filter {
-  return { '_system.updatedAt': { $not: { $gt: at } } };
+export function headCurrentAt(at: Point): Filter {
+  return begunBy(at);
 }
 
 /** Tombstones have no `until` and are never current. */
-export function recordCurrentAt(at: Date): Filter {
-  return { '_system.until': { $gt: at }, '_system.updatedAt': { $not: { $gt: at } } };
+export function recordCurrentAt(at: Point): Filter {
+  const ended: Filter = at instanceof Date ? { '_system.until': { $gt: at } } : { '_system.untilCv': { $gt: at.cv } };
+  return { ...ended, ...begunBy(at) };
+}
+
+/** What had begun at an instant, and may have ended since. */
+export function begunBy(at: Point): Filter {
+  return at instanceof Date
+    ? { '_system.updatedAt': { $not: { $gt: at } } }
+    : { '_system.cv': { $not: { $gt: at.cv } } };
 }
 
 /** Both conditions, without letting one's operators fall into the other's. */

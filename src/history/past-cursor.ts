@@ -5,13 +5,14 @@ import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { hideInProjection } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
+import type { Point } from './instant.ts';
 import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
 import { recordFilter, recordProjection, recordSort } from './record-paths.ts';
 
 /** What a read of the past asks for. */
 export interface PastQuery {
   readonly filter: Filter;
-  readonly at: Date;
+  readonly at: Point;
   readonly visible: boolean;
   readonly sort?: RawDocument | undefined;
   readonly projection?: RawDocument | undefined;

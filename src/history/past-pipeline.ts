@@ -2,6 +2,7 @@ import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import { operatorOf } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
+import type { Point } from './instant.ts';
 import { headCurrentAt, recordCurrentAt } from './interval.ts';
 import { recordFilter, recordSort } from './record-paths.ts';
 
@@ -17,7 +18,7 @@ const INDEX_BOUND = new Set(['$geoNear', '$search', '$searchMeta', '$vectorSearc
 export function pastPipeline(
   store: Store,
   pipeline: readonly RawDocument[],
-  at: Date,
+  at: Point,
   visible: boolean,
 ): RawDocument[] {
   for (const stage of pipeline) refuseUnanswerable(stage);

@@ -5,7 +5,7 @@ import { pinnedId } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { hideInProjection } from '../system/hide.ts';
 import type { Instant, RawDocument } from '../types.ts';
-import { dateOf, isCollectionVersion } from './instant.ts';
+import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './instant.ts';
 import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
 import { asDocument, type PastQuery, readPast } from './past-cursor.ts';
 import { pastPipeline } from './past-pipeline.ts';
@@ -162,9 +162,8 @@ export class PastReader {
     };
   }
 
-  #instant(options: DriverOptions): Date {
+  #instant(options: DriverOptions): Point {
     const { asOf } = options.chronos as { asOf: Instant };
-    if (isCollectionVersion(asOf)) throw new TypeError('A collection version is resolved before the query runs');
-    return dateOf(asOf as Date);
+    return isCollectionVersion(asOf) ? collectionVersionOf(asOf) : dateOf(asOf);
   }
 }

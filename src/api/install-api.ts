@@ -1,0 +1,134 @@
+import { administration } from '../admin/administration.ts';
+import type { AnyModel } from '../capture/install.ts';
+import type { ChronosOptions } from '../config/options.ts';
+import { runWithWriteOptions } from '../context.ts';
+import { modelAsOf } from '../history/model-as-of.ts';
+import { refusePast } from '../history/past-document.ts';
+import { installPopulateAsOf, installQueryAsOf, queryAsOf } from '../history/query-as-of.ts';
+import type { ChronosWriteOptions, Instant, RawDocument } from '../types.ts';
+import { type HistoryOptions, ReadHistory, type VersionReference } from './read-history.ts';
+import { VersionedModel, type VersionReadOptions } from './versioned-model.ts';
+import { type RestoreTarget, type VersionWriteOptions, WriteVersions } from './write-versions.ts';
+
+/** Puts the library's statics, methods and query helper on a model, except where the schema uses the name itself. */
+export function installApi(model: AnyModel, options: ChronosOptions, install: (model: AnyModel) => void): void {
+  if (Object.hasOwn(model, INSTALLED)) return;
+  Object.defineProperty(model, INSTALLED, { value: true });
+  const versioned = new VersionedModel(model, options);
+  const verbs = { reading: new ReadHistory(versioned), writing: new WriteVersions(versioned) };
+  defineMissing(model, statics(versioned, verbs));
+  defineMissing(model, { ...administration(versioned) });
+  defineMissing(model.prototype, methods(verbs));
+  defineMissing(queryPrototype(model), {
+    asOf(this: object, at: Instant) {
+      return queryAsOf(this, versioned.point(at));
+    },
+  });
+  installQueryAsOf(queryPrototype(model));
+  installPopulateAsOf(model);
+  guardWrites(model);
+  followModel(model, install);
+}
+
+const INSTALLED = Symbol('chronos api');
+
+interface Verbs {
+  readonly reading: ReadHistory;
+  readonly writing: WriteVersions;
+}
+
+type Members = Record<string, unknown>;
+
+function statics(versioned: VersionedModel, { reading, writing }: Verbs): Members {
+  return {
+    asOf: (at: Instant) => modelAsOf(versioned.model, versioned.point(at)),
+    history: reading.history.bind(reading),
+    getLatest: reading.getLatest.bind(reading),
+    getVersion: reading.getVersion.bind(reading),
+    getAsOf: reading.getAsOf.bind(reading),
+    diff: reading.diff.bind(reading),
+    enrich: writing.enrich.bind(writing),
+    restore: writing.restore.bind(writing),
+  };
+}
+
+function methods({ reading, writing }: Verbs): Members {
+  type Self = { _id: unknown };
+  return {
+    history(this: Self, options?: HistoryOptions) {
+      return reading.history(this._id, options);
+    },
+    diff(this: Self, a: VersionReference, ...rest: [VersionReference?, object?]) {
+      return reading.diff(this._id, a, ...rest);
+    },
+    asOf(this: Self, at: Instant, options?: VersionReadOptions) {
+      return reading.getAsOf(this._id, at, options);
+    },
+    enrich(this: Self, patch: RawDocument | RawDocument[], options?: VersionWriteOptions) {
+      refusePast(this, 'enrich');
+      return writing.enrich(this._id, patch, options);
+    },
+    restore(this: Self, target: RestoreTarget, options?: VersionWriteOptions) {
+      return writing.restore(this._id, target, options);
+    },
+  };
+}
+
+function defineMissing(target: object, members: Members): void {
+  for (const [name, value] of Object.entries(members)) if (!(name in target)) define(target, name, value);
+}
+
+function define(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true });
+}
+
+function queryPrototype(model: AnyModel): object {
+  return (model as unknown as { Query: { prototype: object } }).Query.prototype;
+}
+
+type Method = (this: object, ...args: unknown[]) => unknown;
+type SaveOptions = { readonly chronos?: ChronosWriteOptions } | undefined;
+
+/**
+ * Documents of the past are not written. Of those that are, Mongoose hands `save` only the options it knows; the others
+ * reach the write through the context of the call.
+ */
+function guardWrites(model: AnyModel): void {
+  const { prototype } = model;
+  // Model.create calls the second name of it.
+  for (const method of ['save', '$save'] as const) {
+    const save = prototype[method] as Method;
+    define(prototype, method, async function (this: object, ...args: unknown[]) {
+      refusePast(this, 'save');
+      const chronos = (args[0] as SaveOptions)?.chronos;
+      const run = () => save.apply(this, args);
+      return chronos === undefined ? run() : runWithWriteOptions(chronos, run);
+    });
+  }
+  for (const method of ['updateOne', 'replaceOne', 'deleteOne'] as const) {
+    const original = prototype[method] as Method;
+    define(prototype, method, function (this: object, ...args: unknown[]) {
+      refusePast(this, method);
+      return original.apply(this, args);
+    });
+  }
+  const bulkSave = model.bulkSave as unknown as Method;
+  define(model, 'bulkSave', async function (this: object, ...args: unknown[]) {
+    for (const document of [args[0]].flat()) refusePast(document as object, 'bulkSave');
+    return bulkSave.apply(this, args);
+  });
+}
+
+/** Models that come of this one later, as discriminators or on another connection, are captured as it is. */
+function followModel(model: AnyModel, install: (model: AnyModel) => void): void {
+  const derived = model as unknown as Record<'discriminator' | 'useConnection', (...args: unknown[]) => AnyModel>;
+  for (const method of ['discriminator', 'useConnection'] as const) {
+    const original = derived[method];
+    define(model, method, function (this: AnyModel, ...args: unknown[]) {
+      const result = original.apply(this, args);
+      install(result);
+      return result;
+    });
+  }
+  for (const child of Object.values(model.discriminators ?? {})) install(child as unknown as AnyModel);
+}

@@ -1,0 +1,175 @@
+import type {
+  HydratedDocument,
+  Model,
+  MongooseUpdateQueryOptions,
+  mongo,
+  Query,
+  QueryWithHelpers,
+  Types,
+  UpdateQuery,
+  UpdateWithAggregationPipeline,
+  UpdateWriteOpResult,
+} from 'mongoose';
+import type { AdministrationStatics } from '../admin/administration.ts';
+import type { Change } from '../history/diff.ts';
+import type { JsonPatchOperation } from '../history/json-patch.ts';
+import type { VersionList } from '../history/version.ts';
+import type { ChronosWriteOptions, Instant } from '../types.ts';
+import type { PastDocument, PastModel, ReadOnlyQuery } from './past-model.ts';
+import type { DiffOptions, HistoryOptions, VersionReference } from './read-history.ts';
+import type { VersionReadOptions } from './versioned-model.ts';
+import type { RestoreTarget, VersionWriteOptions } from './write-versions.ts';
+
+/** What a schema without helpers, methods or virtuals of its own has. */
+type None = Record<never, never>;
+
+/**
+ * The type of a model whose schema has the plugin. It takes what Mongoose's `Model` takes, in the same order, and goes
+ * where that goes.
+ *
+ * @example
+ * const schema = new Schema<User, ChronosModelType<User>>({ name: String });
+ * schema.plugin(chronos);
+ * const User = model<User, ChronosModelType<User>>('User', schema);
+ */
+export type ChronosModelType<T, QueryHelpers = None, Methods = None, Virtuals = None> = ChronosStatics<
+  T,
+  QueryHelpers,
+  Methods,
+  Virtuals
+> &
+  Model<T, QueryHelpers & ChronosQueryHelpers, Methods & ChronosMethods<T, QueryHelpers, Methods, Virtuals>, Virtuals>;
+
+/** A document of such a model. */
+export type ChronosDocument<T, QueryHelpers = None, Methods = None, Virtuals = None> = HydratedDocument<
+  T,
+  Methods & ChronosMethods<T, QueryHelpers, Methods, Virtuals> & Virtuals,
+  QueryHelpers & ChronosQueryHelpers,
+  Virtuals
+>;
+
+/** What the plugin adds to the queries of a model. */
+export interface ChronosQueryHelpers {
+  /** Makes the query answer as of an instant. Its documents, and what they refer to, are of that instant. */
+  asOf<Q>(this: Q, at: Instant): Q & ReadOnlyQuery;
+}
+
+/** The plain content of a version, as `lean` queries give it. */
+type Lean<T> = T extends { _id?: infer Id } ? T & { _id: Id } : T & { _id: Types.ObjectId };
+
+type Leaned<O, T, D> = O extends { readonly lean: true } ? Lean<T> : D;
+
+type Diffed<O> = O extends { readonly format: 'json-patch' } ? JsonPatchOperation[] : Change[];
+
+/** The id of a document, or what Mongoose casts to it. */
+type Id = unknown;
+
+/** What the plugin adds to a model. */
+export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals = None>
+  extends ChronosUpdates<T>,
+    AdministrationStatics {
+  /** The model as it was at an instant, read-only. */
+  asOf(at: Instant): PastModel<T, QueryHelpers, Methods, Virtuals>;
+
+  /** All versions of a document, newest first: awaited an array, iterated over one by one, however many there are. */
+  history<const O extends HistoryOptions = HistoryOptions>(
+    id: Id,
+    options?: O,
+  ): VersionList<Leaned<O, T, PastDocument<T, QueryHelpers, Methods, Virtuals>>>;
+
+  /** The document as it is; null if there is none. */
+  getLatest<const O extends VersionReadOptions = VersionReadOptions>(
+    id: Id,
+    options?: O,
+  ): Promise<Leaned<O, T, ChronosDocument<T, QueryHelpers, Methods, Virtuals>> | null>;
+
+  /** The document as it was in version `ov`; null if there is no such version, or if it is a deletion. */
+  getVersion<const O extends VersionReadOptions = VersionReadOptions>(
+    id: Id,
+    ov: number,
+    options?: O,
+  ): Promise<Leaned<O, T, PastDocument<T, QueryHelpers, Methods, Virtuals>> | null>;
+
+  /** The document as it was at an instant; null before its creation and while it was deleted. */
+  getAsOf<const O extends VersionReadOptions = VersionReadOptions>(
+    id: Id,
+    at: Instant,
+    options?: O,
+  ): Promise<Leaned<O, T, PastDocument<T, QueryHelpers, Methods, Virtuals>> | null>;
+
+  /** What changed between two versions, each given by its number or an instant; the second is the current one. */
+  diff<const O extends DiffOptions = DiffOptions>(
+    id: Id,
+    a: VersionReference,
+    b?: VersionReference,
+    options?: O,
+  ): Promise<Diffed<O>>;
+
+  /** Merges a patch into the document: a new version that keeps what the patch does not name. */
+  enrich(
+    id: Id,
+    patch: Patch | readonly Patch[],
+    options?: VersionWriteOptions,
+  ): Promise<ChronosDocument<T, QueryHelpers, Methods, Virtuals>>;
+
+  /** Makes an old version current again: a new version of the same content. A deleted document comes back. */
+  restore(
+    id: Id,
+    target: RestoreTarget,
+    options?: VersionWriteOptions,
+  ): Promise<ChronosDocument<T, QueryHelpers, Methods, Virtuals>>;
+}
+
+type Patch = Readonly<Record<string, unknown>>;
+
+/** What the plugin adds to the documents of a model. */
+export interface ChronosMethods<T, QueryHelpers = None, Methods = None, Virtuals = None> {
+  /** See `Model.history`. */
+  history<const O extends HistoryOptions = HistoryOptions>(
+    options?: O,
+  ): VersionList<Leaned<O, T, PastDocument<T, QueryHelpers, Methods, Virtuals>>>;
+
+  /** See `Model.diff`. */
+  diff<const O extends DiffOptions = DiffOptions>(
+    a: VersionReference,
+    b?: VersionReference,
+    options?: O,
+  ): Promise<Diffed<O>>;
+
+  /** See `Model.getAsOf`. */
+  asOf<const O extends VersionReadOptions = VersionReadOptions>(
+    at: Instant,
+    options?: O,
+  ): Promise<Leaned<O, T, PastDocument<T, QueryHelpers, Methods, Virtuals>> | null>;
+
+  /** See `Model.enrich`. */
+  enrich(
+    patch: Patch | readonly Patch[],
+    options?: VersionWriteOptions,
+  ): Promise<ChronosDocument<T, QueryHelpers, Methods, Virtuals>>;
+
+  /** See `Model.restore`. */
+  restore(
+    target: RestoreTarget,
+    options?: VersionWriteOptions,
+  ): Promise<ChronosDocument<T, QueryHelpers, Methods, Virtuals>>;
+}
+
+/** The filter that the queries of a model take, whatever it is called in the installed Mongoose. */
+type FilterOf<T> = ReturnType<Query<unknown, unknown, None, T>['getFilter']>;
+
+type UpdateOptions<T> = mongo.UpdateOptions & MongooseUpdateQueryOptions<T> & { readonly chronos: ChronosWriteOptions };
+
+/** Mongoose types the options of these two by those of the driver, which cannot be added to. */
+interface ChronosUpdates<T> {
+  updateOne(
+    filter: FilterOf<T>,
+    update: UpdateQuery<T> | UpdateWithAggregationPipeline,
+    options: UpdateOptions<T>,
+  ): QueryWithHelpers<UpdateWriteOpResult, unknown, ChronosQueryHelpers, T, 'updateOne'>;
+  updateMany(
+    filter: FilterOf<T>,
+    update: UpdateQuery<T> | UpdateWithAggregationPipeline,
+    options: UpdateOptions<T>,
+  ): QueryWithHelpers<UpdateWriteOpResult, unknown, ChronosQueryHelpers, T, 'updateMany'>;
+}

@@ -1,0 +1,60 @@
+import type { Aggregate, HydratedDocument, Model, PipelineStage, Schema } from 'mongoose';
+import type { Point } from '../history/instant.ts';
+import type { ChronosMethods } from './model-type.ts';
+
+type None = Record<never, never>;
+
+type Reads =
+  | 'find'
+  | 'findOne'
+  | 'findById'
+  | 'countDocuments'
+  | 'estimatedDocumentCount'
+  | 'distinct'
+  | 'exists'
+  | 'where';
+
+/** A model as it was at an instant: what reads is there, with its results read-only, and what writes is not. */
+export interface PastModel<T, QueryHelpers = None, Methods = None, Virtuals = None>
+  extends Pick<
+    Model<T, QueryHelpers & ReadOnlyQuery, PastMethods<T, QueryHelpers, Methods, Virtuals>, Virtuals>,
+    Reads
+  > {
+  readonly modelName: string;
+  readonly schema: Schema;
+  readonly at: Point;
+  aggregate<R = unknown>(pipeline?: PipelineStage[]): Aggregate<R[]>;
+}
+
+/** A document as it was at an instant. It cannot be saved; `restore` makes its content current again. */
+export type PastDocument<T, QueryHelpers = None, Methods = None, Virtuals = None> = HydratedDocument<
+  T,
+  PastMethods<T, QueryHelpers, Methods, Virtuals> & Virtuals,
+  QueryHelpers & ReadOnlyQuery,
+  Virtuals
+>;
+
+type PastMethods<T, QueryHelpers, Methods, Virtuals> = Methods &
+  Omit<ChronosMethods<T, QueryHelpers, Methods, Virtuals>, 'enrich'> &
+  ReadOnlyDocument;
+
+/** The writing methods of a document, which one of the past does not have. */
+export interface ReadOnlyDocument {
+  readonly save: never;
+  readonly updateOne: never;
+  readonly replaceOne: never;
+  readonly deleteOne: never;
+  readonly enrich: never;
+}
+
+/** The writing methods of a query, which one of the past does not have. */
+export interface ReadOnlyQuery {
+  readonly updateOne: never;
+  readonly updateMany: never;
+  readonly replaceOne: never;
+  readonly deleteOne: never;
+  readonly deleteMany: never;
+  readonly findOneAndUpdate: never;
+  readonly findOneAndReplace: never;
+  readonly findOneAndDelete: never;
+}

@@ -1,0 +1,120 @@
+import type { DriverOptions } from '../commit/captured-write.ts';
+import type { Store } from '../commit/store.ts';
+import { NotFoundError, VersionNotFoundError } from '../errors.ts';
+import { diffDocuments, toJsonPatch } from '../history/diff.ts';
+import {
+  contentOf,
+  type Deletion,
+  deletedVersion,
+  type Page,
+  type StoredVersion,
+  storedHead,
+  storedVersion,
+  storedVersionAt,
+  storedVersions,
+} from '../history/document-history.ts';
+import { type Version, VersionList, versionOf } from '../history/version.ts';
+import type { Instant, RawDocument } from '../types.ts';
+import type { VersionedModel, VersionReadOptions } from './versioned-model.ts';
+
+export type HistoryOptions = Pick<VersionReadOptions, 'lean' | 'session'> & Page;
+
+/** Options of {@link ReadHistory.diff}. */
+export interface DiffOptions {
+  /**
+   * What the differences are told in: typed changes, or the operations of RFC 6902 for JSON.
+   * @default 'changes'
+   */
+  readonly format?: 'changes' | 'json-patch' | undefined;
+  readonly session?: VersionReadOptions['session'];
+}
+
+/** One side of a comparison: a version by its number, or the one current at an instant. */
+export type VersionReference = number | Instant;
+
+/** The verbs that read one document's versions. */
+export class ReadHistory {
+  readonly #versioned: VersionedModel;
+
+  constructor(versioned: VersionedModel) {
+    this.#versioned = versioned;
+  }
+
+  history(id: unknown, options: HistoryOptions = {}): VersionList<unknown> {
+    const cast = this.#versioned.cast(id);
+    return new VersionList(() => this.#versions(cast, options));
+  }
+
+  async getLatest(id: unknown, options: VersionReadOptions = {}): Promise<unknown> {
+    const store = await this.#versioned.store();
+    const cast = this.#versioned.cast(id);
+    const head = await storedHead(store, cast, options.session ?? undefined);
+    if (head !== undefined) return this.#versioned.currentDocument(store, head, options);
+    return this.#deleted(store, cast, {}, options);
+  }
+
+  async getVersion(id: unknown, ov: number, options: VersionReadOptions = {}): Promise<unknown> {
+    const store = await this.#versioned.store();
+    const cast = this.#versioned.cast(id);
+    const version = await storedVersion(store, cast, ov, options.session ?? undefined).catch(nullIfMissing);
+    if (version === null) return null;
+    if (version.system.deleted === true) return this.#deleted(store, cast, { ov }, options);
+    return this.#versioned.pastDocument(store, version, options);
+  }
+
+  async getAsOf(id: unknown, at: Instant, options: VersionReadOptions = {}): Promise<unknown> {
+    const store = await this.#versioned.store();
+    const cast = this.#versioned.cast(id);
+    const point = this.#versioned.point(at);
+    const version = await storedVersionAt(store, cast, point, options.session ?? undefined);
+    if (version === undefined) return this.#deleted(store, cast, { at: point }, options);
+    return this.#versioned.pastDocument(store, version, options, point);
+  }
+
+  async diff(id: unknown, a: VersionReference, b?: VersionReference, options: DiffOptions = {}): Promise<unknown> {
+    const changes = diffDocuments(await this.#contentOf(id, a, options), await this.#contentOf(id, b, options));
+    return options.format === 'json-patch' ? toJsonPatch(changes) : changes;
+  }
+
+  /** A deleted document as it last was, with the deletion in its bookkeeping; only on request. */
+  async #deleted(store: Store, id: unknown, deletion: Deletion, options: VersionReadOptions): Promise<unknown> {
+    if (options.includeDeleted !== true) return null;
+    const last = await deletedVersion(store, id, deletion, options.session ?? undefined);
+    return last === undefined ? null : this.#versioned.deletedDocument(store, last, options);
+  }
+
+  async *#versions(id: unknown, options: HistoryOptions): AsyncGenerator<Version<unknown>> {
+    const store = await this.#versioned.store();
+    let until: Date | null = null;
+    for await (const version of storedVersions(store, id, options, options.session ?? undefined)) {
+      const deleted = version.system.deleted === true;
+      const document = deleted ? null : this.#versioned.pastDocument(store, version, options);
+      yield versionOf(version.system, until, document);
+      until = version.system.updatedAt ?? null;
+    }
+  }
+
+  async #contentOf(id: unknown, which: VersionReference | undefined, options: DiffOptions): Promise<RawDocument> {
+    const store = await this.#versioned.store();
+    const cast = this.#versioned.cast(id);
+    const version = await this.#find(store, cast, which, options.session ?? undefined);
+    if (version === undefined) throw new NotFoundError(store.head.collectionName, cast);
+    return version.system.deleted === true ? {} : contentOf(store, version);
+  }
+
+  #find(
+    store: Store,
+    id: unknown,
+    which: VersionReference | undefined,
+    session: DriverOptions['session'],
+  ): Promise<StoredVersion | undefined> {
+    if (which === undefined) return storedHead(store, id, session);
+    if (typeof which === 'number') return storedVersion(store, id, which, session);
+    return storedVersionAt(store, id, this.#versioned.point(which), session);
+  }
+}
+
+function nullIfMissing(error: unknown): null {
+  if (error instanceof VersionNotFoundError) return null;
+  throw error;
+}

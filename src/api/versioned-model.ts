@@ -1,0 +1,84 @@
+import type { Model } from 'mongoose';
+import { type AnyModel, committerBehind } from '../capture/install.ts';
+import type { DriverOptions } from '../commit/captured-write.ts';
+import type { Committer } from '../commit/committer.ts';
+import type { Store } from '../commit/store.ts';
+import type { ChronosOptions } from '../config/options.ts';
+import { ConfigError } from '../errors.ts';
+import { contentOf, type StoredVersion } from '../history/document-history.ts';
+import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from '../history/instant.ts';
+import { markPast } from '../history/past-document.ts';
+import type { Instant, RawDocument } from '../types.ts';
+
+/** Options of the calls that read one document's versions. */
+export interface VersionReadOptions {
+  /** Plain objects instead of documents. */
+  readonly lean?: boolean | undefined;
+  /**
+   * Give a deleted document as it last was, with `deleted` and `deletedAt` in its `_system`, instead of null.
+   * @default false
+   */
+  readonly includeDeleted?: boolean | undefined;
+  readonly session?: DriverOptions['session'];
+}
+
+/** A model and what stands behind it: what each verb of the API works on. */
+export class VersionedModel {
+  readonly model: Model<unknown>;
+  readonly #options: ChronosOptions;
+
+  constructor(model: AnyModel, options: ChronosOptions) {
+    this.model = model;
+    this.#options = options;
+  }
+
+  async committer(): Promise<Committer> {
+    await this.model.db.asPromise();
+    const committer = committerBehind(this.model as AnyModel);
+    if (committer !== undefined) return committer;
+    throw new ConfigError({
+      message: `Cannot use ${this.model.modelName} before its connection is open: await mongoose.connect()`,
+    });
+  }
+
+  async store(): Promise<Store> {
+    return (await this.committer()).store;
+  }
+
+  /** The point in time that an instant names. */
+  point(at: Instant): Point {
+    if (!isCollectionVersion(at)) return dateOf(at);
+    if (this.#options.collectionVersion) return collectionVersionOf(at);
+    throw new ConfigError({
+      message: `Cannot read ${this.model.modelName} as of a collection version: apply the plugin with collectionVersion: true`,
+    });
+  }
+
+  /** An id as the schema has it. */
+  cast(id: unknown): unknown {
+    const path = this.model.schema.path('_id') as { cast?: (value: unknown) => unknown } | undefined;
+    return path?.cast === undefined ? id : path.cast(id);
+  }
+
+  /** The head as the model's own queries give it. */
+  currentDocument(store: Store, head: StoredVersion, { lean }: VersionReadOptions): unknown {
+    const content = contentOf(store, head, this.#options.visible);
+    return lean === true ? content : this.model.hydrate(content);
+  }
+
+  /** A version as a document that cannot be saved. What it refers to is read as of `at`, else as of its beginning. */
+  pastDocument(store: Store, version: StoredVersion, { lean }: VersionReadOptions, at?: Point): unknown {
+    const content = contentOf(store, version, this.#options.visible);
+    return lean === true ? content : this.#readOnly(content, at ?? version.system.updatedAt);
+  }
+
+  /** A version as it was when it was deleted. */
+  deletedDocument(store: Store, version: StoredVersion, { lean }: VersionReadOptions): unknown {
+    const content = { ...contentOf(store, version), _system: version.system };
+    return lean === true ? content : this.#readOnly(content, version.system.updatedAt);
+  }
+
+  #readOnly(content: RawDocument, at: Point | undefined): unknown {
+    return markPast(this.model.hydrate(content), this.model.modelName, at);
+  }
+}

@@ -1,0 +1,67 @@
+import type { DriverOptions } from '../commit/captured-write.ts';
+import type { Committer } from '../commit/committer.ts';
+import { effectiveOptions } from '../context.ts';
+import { enrichDocument } from '../enrich/enrich.ts';
+import { VersionNotFoundError } from '../errors.ts';
+import { type StoredVersion, storedHead, storedVersion, storedVersionAt } from '../history/document-history.ts';
+import { restoreVersion } from '../restore/restore.ts';
+import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import type { VersionedModel } from './versioned-model.ts';
+
+/** Options of the calls that write a version of their own. */
+export type VersionWriteOptions = ChronosWriteOptions & { readonly session?: DriverOptions['session'] };
+
+/** Which version of a document to restore. */
+export type RestoreTarget = { readonly ov: number } | { readonly at: Date | string } | { readonly cv: number };
+
+/** The verbs that write versions which no Mongoose call makes. */
+export class WriteVersions {
+  readonly #versioned: VersionedModel;
+
+  constructor(versioned: VersionedModel) {
+    this.#versioned = versioned;
+  }
+
+  async enrich(
+    id: unknown,
+    patch: RawDocument | readonly RawDocument[],
+    { session, ...chronos }: VersionWriteOptions = {},
+  ): Promise<unknown> {
+    const committer = await this.#versioned.committer();
+    const cast = this.#versioned.cast(id);
+    const patches = [patch].flat() as RawDocument[];
+    await enrichDocument(this.#versioned.model, committer, cast, patches, effectiveOptions(chronos), { session });
+    return this.#latest(committer, cast, session);
+  }
+
+  async restore(
+    id: unknown,
+    target: RestoreTarget,
+    { session, ...chronos }: VersionWriteOptions = {},
+  ): Promise<unknown> {
+    const committer = await this.#versioned.committer();
+    const cast = this.#versioned.cast(id);
+    const source = await this.#source(committer, cast, target, session ?? undefined);
+    await restoreVersion(committer, source, effectiveOptions(chronos), { session });
+    return this.#latest(committer, cast, session);
+  }
+
+  async #latest({ store }: Committer, id: unknown, session: DriverOptions['session']): Promise<unknown> {
+    const head = await storedHead(store, id, session ?? undefined);
+    return head === undefined ? null : this.#versioned.currentDocument(store, head, {});
+  }
+
+  async #source(
+    { store }: Committer,
+    id: unknown,
+    target: RestoreTarget,
+    session: DriverOptions['session'],
+  ): Promise<StoredVersion> {
+    if ('ov' in target) return storedVersion(store, id, target.ov, session);
+    const point = this.#versioned.point('cv' in target ? target : target.at);
+    const version = await storedVersionAt(store, id, point, session);
+    if (version !== undefined) return version;
+    const wanted = point instanceof Date ? point.toISOString() : `collection version ${point.cv}`;
+    throw new VersionNotFoundError(store.head.collectionName, id, `a version as of ${wanted}`);
+  }
+}
