@@ -14,7 +14,7 @@ export type MimeTypeModel = ChronosModelType<MimeType>;
 export function mimeTypeModel(mongoose: Mongoose): MimeTypeModel {
   const schema = new mongoose.Schema<MimeType, MimeTypeModel>(
     {
-      _id: { type: String, required: true },
+      _id: String,
       source: String,
       charset: String,
       compressible: Boolean,
@@ -55,7 +55,10 @@ export async function* replay(model: MimeTypeModel, releases: readonly Release[]
 }
 
 /** The names that differ between two files. */
-function changesBetween(before: MimeFile, after: MimeFile): { added: string[]; changed: string[]; removed: string[] } {
+export function changesBetween(
+  before: MimeFile,
+  after: MimeFile,
+): { added: string[]; changed: string[]; removed: string[] } {
   const names = Object.keys(after);
   return {
     added: names.filter((name) => !(name in before)),
@@ -72,8 +75,7 @@ const insert = (name: string, entry: MimeEntry = {}): AnyBulkWriteOperation<Mime
 function change(name: string, before: MimeEntry = {}, after: MimeEntry = {}): AnyBulkWriteOperation<MimeType> {
   const filter = { _id: name };
   const old: Readonly<Record<string, unknown>> = { ...before };
-  if (Object.keys(old).some((field) => !(field in after)))
-    return { replaceOne: { filter, replacement: { _id: name, ...after } } };
+  if (Object.keys(old).some((field) => !(field in after))) return { replaceOne: { filter, replacement: after } };
   const differs = Object.entries(after).filter(([field, value]) => !isDeepStrictEqual(value, old[field]));
   return { updateOne: { filter, update: { $set: Object.fromEntries(differs) } } };
 }

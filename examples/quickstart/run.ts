@@ -54,13 +54,17 @@ async function tellStory(model: MimeTypeModel, id: string): Promise<void> {
   console.log(heading(`Diff of ${id} from version ${previous.ov} to version ${latest.ov}`));
   console.log(diffLines(await model.diff(id, previous.ov, latest.ov)));
 
-  console.log(heading(`Plan of a restore of ${id} to ${minute(previous.from)}, version ${previous.ov}`));
-  console.log(await model.restoreCollection({ at: previous.from }, { filter: { _id: id }, dryRun: true }));
+  console.log(heading(`Plan of a restore to ${minute(previous.from)}, before anything is written`));
+  const plan = await model.restoreCollection({ at: previous.from }, { filter: { _id: id }, dryRun: true });
+  const steps = plan.actions.map((step) => [String(step.id), step.action, String(step.from), String(step.to)]);
+  console.log(table(['document', 'action', 'from version', 'to version'], steps));
+  const all = await model.restoreCollection({ at: previous.from }, { dryRun: true });
+  console.log(`The whole collection: ${all.restored} restored, ${all.recreated} brought back, ${all.deleted} deleted.`);
 
   const before = await model.findById(id).lean();
   await model.restore(id, { ov: previous.ov }, { actor: 'quickstart', reason: `undo ${who(latest.actor)}` });
   const after = await model.findById(id).lean();
-  console.log(heading('Result of the restore'));
+  console.log(heading(`Result of the restore of ${id} alone`));
   const rows = [
     ['before it', ...describe(before)],
     ['after it', ...describe(after)],

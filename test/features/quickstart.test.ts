@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadReleases, parseHistory } from '../../examples/quickstart/releases.ts';
-import { mimeTypeModel, mostChanged, type Replayed, replay } from '../../examples/quickstart/replay.ts';
+import { changesBetween, mimeTypeModel, mostChanged, type Replayed, replay } from '../../examples/quickstart/replay.ts';
 import { type Answer, askAt, fileAsOf, verify } from '../../examples/quickstart/time-travel.ts';
 import { testDatabase } from '../support/database.ts';
 
@@ -41,6 +41,15 @@ test('a filtered, sorted query of the past answers as the release in force does'
   ]);
 });
 
+test('the plan of a restore counts what the two files tell', async () => {
+  const { added, changed, removed } = changesBetween(releases[3]!.file, releases[4]!.file);
+  expect(await model.restoreCollection({ at: releases[3]!.at }, { dryRun: true })).toMatchObject({
+    restored: changed.length,
+    recreated: removed.length,
+    deleted: added.length,
+  });
+});
+
 test('each version tells its date, who and why, and a restore adds one', async () => {
   const before = await model.history(id);
   const written = releases.filter(({ at }) => before.some(({ from }) => from?.getTime() === at.getTime())).reverse();
@@ -56,7 +65,10 @@ test('each version tells its date, who and why, and a restore adds one', async (
 
 test('a date before the last version of the document is refused', async () => {
   const late = { chronos: { at: releases[0]!.at } };
-  await expect(model.updateOne({ _id: id }, { $set: { source: 'nginx' } }, late)).rejects.toThrow();
+  await expect(model.updateOne({ _id: id }, { $set: { source: 'nginx' } }, late)).rejects.toThrow(
+    'Import versions in the order of their dates',
+  );
+  expect((await model.findById(id).lean())?.source).not.toBe('nginx');
 });
 
 test('releases of one day are an hour apart in their order', () => {
