@@ -4,8 +4,9 @@ import { Committer } from '../commit/committer.ts';
 import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import type { RawDocument } from '../types.ts';
+import type { PastReader } from './capture-target.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
-import { type PastReader, versionedCollection } from './versioned-collection.ts';
+import { versionedCollection } from './versioned-collection.ts';
 import { watchClient } from './watch-client.ts';
 
 type DriverCollection = mongo.Collection<RawDocument>;

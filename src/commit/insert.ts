@@ -5,6 +5,7 @@ import { findPastLives } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import { insertedSystem, type PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
+import { requireTransactions } from './topology.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
 
@@ -32,6 +33,7 @@ export async function insertAll(
  * document itself, and each insert is atomic.
  */
 async function insertOutright(store: Store, inserts: readonly CapturedInsert[], options: DriverOptions): Promise<void> {
+  await requireTransactions(store);
   const documents = inserts.map((insert) => stamped(store, insert));
   await send(store, documents, majority(options, store.head));
 }

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Store } from './store.ts';
+import { requireTransactions } from './topology.ts';
 
 const NAMESPACE_EXISTS = 48;
 
@@ -30,12 +31,20 @@ export function forgetVersions(store: Store): void {
 }
 
 async function create(store: Store): Promise<boolean> {
+  await requireTransactions(store);
   const { db } = store.versions as unknown as { db: mongo.Db };
   const isNew = await createCollection(db, store.versions.collectionName);
-  await store.versions.createIndex({ '_id.id': 1, '_id.ov': 1 }, { unique: true });
-  await store.versions.createIndex({ '_id.id': 1, '_system.until': 1 });
-  for (const [keys, options] of store.indexes) await store.versions.createIndex(keys, options);
+  for (const [keys, options] of versionIndexes(store)) await store.versions.createIndex(keys, options);
   return isNew;
+}
+
+/** The indexes of the versions: two that the library itself relies on, and those that mirror the schema's. */
+export function versionIndexes(store: Store): Store['indexes'] {
+  return [
+    [{ '_id.id': 1, '_id.ov': 1 }, { unique: true }],
+    [{ '_id.id': 1, '_system.until': 1 }, {}],
+    ...store.indexes,
+  ];
 }
 
 async function createCollection(db: mongo.Db, name: string): Promise<boolean> {

@@ -1,0 +1,92 @@
+import type { DriverOptions, Filter } from '../commit/captured-write.ts';
+import { UnversionedWriteError } from '../errors.ts';
+import { hideInPipeline, hideInProjection, operatorOf } from '../system/hide.ts';
+import type { RawDocument } from '../types.ts';
+import {
+  type CaptureTarget,
+  type DriverCollection,
+  type GivenOptions,
+  inItsSession,
+  isPast,
+} from './capture-target.ts';
+
+/** The reading methods of a versioned collection: without `_system`, and of the past where the call asks for it. */
+export class CapturedReads {
+  readonly #target: CaptureTarget;
+  readonly #native: DriverCollection;
+
+  constructor(target: CaptureTarget) {
+    this.#target = target;
+    this.#native = target.committer.store.head;
+  }
+
+  find = (filter: Filter = {}, options?: GivenOptions): unknown => {
+    const driver = inItsSession(this.#target, options);
+    if (isPast(driver)) return this.#target.past.find(filter, driver);
+    return this.#native.find(filter, this.#hiding(driver));
+  };
+
+  findOne = async (filter: Filter = {}, options?: GivenOptions): Promise<unknown> => {
+    const driver = inItsSession(this.#target, options);
+    if (isPast(driver)) return this.#target.past.findOne(filter, driver);
+    return this.#native.findOne(filter, this.#hiding(driver));
+  };
+
+  countDocuments = (filter: Filter = {}, options?: GivenOptions): Promise<number> => {
+    const driver = inItsSession(this.#target, options);
+    if (isPast(driver)) return this.#target.past.countDocuments(filter, driver);
+    return this.#native.countDocuments(filter, driver as object);
+  };
+
+  estimatedDocumentCount = (options?: GivenOptions): Promise<number> => {
+    const driver = inItsSession(this.#target, options);
+    if (isPast(driver)) return this.#target.past.countDocuments({}, driver);
+    return this.#native.estimatedDocumentCount(driver as object);
+  };
+
+  distinct = (key: string, filter: Filter = {}, options?: GivenOptions): Promise<unknown[]> => {
+    const driver = inItsSession(this.#target, options);
+    if (isPast(driver)) return this.#target.past.distinct(key, filter, driver);
+    return this.#native.distinct(key, filter, driver as object);
+  };
+
+  aggregate = (pipeline: RawDocument[] = [], options?: GivenOptions): unknown => {
+    const driver = inItsSession(this.#target, options);
+    this.#refuseWritingStages(pipeline);
+    if (isPast(driver)) return this.#target.past.aggregate(pipeline, driver);
+    const hidden = this.#target.visible ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
+    return this.#native.aggregate(hidden, driver as object);
+  };
+
+  watch = (pipeline: RawDocument[] = [], options?: GivenOptions): unknown => {
+    const hidden = this.#target.visible ? pipeline : [...pipeline, { $unset: HIDDEN_IN_EVENTS }];
+    return this.#native.watch(hidden, (options ?? {}) as object);
+  };
+
+  #hiding(options: DriverOptions): object {
+    if (this.#target.visible) return options;
+    const projection = (options.projection ?? options.fields) as RawDocument | undefined;
+    return { ...options, projection: hideInProjection(projection) };
+  }
+
+  #refuseWritingStages(pipeline: readonly RawDocument[]): void {
+    const last = pipeline.at(-1);
+    const operator = last === undefined ? '' : operatorOf(last);
+    if (operator !== '$merge' && operator !== '$out') return;
+    const into = writtenCollection(last?.[operator]);
+    if (into === undefined || !this.#target.isVersioned(into)) return;
+    throw new UnversionedWriteError({
+      collection: into,
+      message: `Cannot ${operator} into ${into}: the server would write past its history. Read the pipeline's result and write it with bulkWrite, or merge into a collection without history`,
+    });
+  }
+}
+
+const HIDDEN_IN_EVENTS = ['fullDocument._system', 'fullDocumentBeforeChange._system'];
+
+/** The collection a `$merge` or `$out` writes to: `'name'`, `{ into }`, `{ into: { coll } }` or `{ coll }`. */
+function writtenCollection(target: unknown): string | undefined {
+  if (typeof target === 'string' || typeof target !== 'object' || target === null) return target as string | undefined;
+  const { into, coll } = target as { into?: unknown; coll?: string };
+  return into === undefined ? coll : writtenCollection(into);
+}

@@ -1,0 +1,165 @@
+import type { DeleteMethod, DriverOptions, Filter, UpdateMethod } from '../commit/captured-write.ts';
+import type { Committer } from '../commit/committer.ts';
+import { once, withinDeadline } from '../commit/once.ts';
+import { forgetVersions } from '../commit/versions-collection.ts';
+import { writeBulk } from '../commit/write-bulk.ts';
+import type { ManyCounts } from '../commit/write-many.ts';
+import { effectiveOptions } from '../context.ts';
+import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
+import { withoutSystem } from '../system/guard.ts';
+import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import { bulkItems } from './bulk-items.ts';
+import {
+  type CaptureTarget,
+  type DriverCollection,
+  type GivenOptions,
+  inItsSession,
+  isPast,
+} from './capture-target.ts';
+import { changeOf, changeOfMany, idOf } from './change-of.ts';
+
+type NativeMethod = (...args: unknown[]) => Promise<unknown>;
+
+/** The writing methods of a versioned collection: each becomes a captured write and goes to the committer. */
+export class CapturedWrites {
+  readonly #target: CaptureTarget;
+  readonly #committer: Committer;
+  readonly #native: DriverCollection;
+
+  constructor(target: CaptureTarget) {
+    this.#target = target;
+    this.#committer = target.committer;
+    this.#native = target.committer.store.head;
+  }
+
+  insertOne = (document: RawDocument, given: GivenOptions): Promise<unknown> =>
+    this.#write('insertOne', given, async (options, chronos) => {
+      const id = idOf(this.#native, document);
+      const content = withoutSystem(document);
+      const insert = { kind: 'insert', op: 'CREATE', document: content, id, options, chronos } as const;
+      return (await this.#committer.insert(insert)).result;
+    });
+
+  insertMany = (documents: RawDocument[], given: GivenOptions): Promise<unknown> =>
+    this.#write('insertMany', given, async (options, chronos) => {
+      if (!Array.isArray(documents)) return this.#native.insertMany(documents, options as object);
+      const operations = documents.map((document) => ({ insertOne: { document } }));
+      const items = bulkItems(this.#native, operations, options, chronos);
+      const { insertedCount, insertedIds } = await writeBulk(this.#committer, items, options);
+      return { acknowledged: true, insertedCount, insertedIds };
+    });
+
+  updateOne = (filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> =>
+    this.#update('updateOne', filter, update, given);
+
+  replaceOne = (filter: Filter, replacement: unknown, given: GivenOptions): Promise<unknown> =>
+    this.#update('replaceOne', filter, replacement, given);
+
+  findOneAndUpdate = (filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> =>
+    this.#update('findOneAndUpdate', filter, update, given);
+
+  findOneAndReplace = (filter: Filter, replacement: unknown, given: GivenOptions): Promise<unknown> =>
+    this.#update('findOneAndReplace', filter, replacement, given);
+
+  deleteOne = (filter: Filter, given: GivenOptions): Promise<unknown> => this.#delete('deleteOne', filter, given);
+
+  findOneAndDelete = (filter: Filter, given: GivenOptions): Promise<unknown> =>
+    this.#delete('findOneAndDelete', filter, given);
+
+  updateMany = (filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> =>
+    this.#write('updateMany', given, async (options, chronos) => {
+      if (options.explain !== undefined)
+        return this.#native.updateMany(filter, update as RawDocument, options as object);
+      const change = changeOfMany(this.#native.collectionName, update);
+      const write = { kind: 'updateMany', filter: filter ?? {}, change, options, chronos } as const;
+      return updateResult(await this.#committer.writeMany(write));
+    });
+
+  deleteMany = (filter: Filter, given: GivenOptions): Promise<unknown> =>
+    this.#write('deleteMany', given, async (options, chronos) => {
+      if (options.explain !== undefined) return this.#native.deleteMany(filter, options as object);
+      const write = { kind: 'deleteMany', filter: filter ?? {}, options, chronos } as const;
+      return { acknowledged: true, deletedCount: (await this.#committer.writeMany(write)).deleted };
+    });
+
+  bulkWrite = (operations: unknown[], given: GivenOptions): Promise<unknown> =>
+    this.#write('bulkWrite', given, async (options, chronos) => {
+      if (!Array.isArray(operations) || operations.length === 0) {
+        return this.#native.bulkWrite(operations as never[], options as object);
+      }
+      return writeBulk(this.#committer, bulkItems(this.#native, operations, options, chronos), options);
+    });
+
+  initializeOrderedBulkOp = (): never => this.#refuseBuilder('initializeOrderedBulkOp');
+
+  initializeUnorderedBulkOp = (): never => this.#refuseBuilder('initializeUnorderedBulkOp');
+
+  /** The versions go with their documents. */
+  drop = async (...args: never[]): Promise<unknown> => {
+    const { store } = this.#committer;
+    forgetVersions(store);
+    await store.versions.drop().catch(() => undefined);
+    return this.#native.drop(...args);
+  };
+
+  rename = async (name: string, ...args: never[]): Promise<unknown> => {
+    const { store } = this.#committer;
+    const renamed = await this.#native.rename(name, ...args);
+    forgetVersions(store);
+    await store.versions.rename(`${name}_ver`).catch(() => undefined);
+    return renamed;
+  };
+
+  #update(method: UpdateMethod, filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> {
+    return this.#write(method, given, async (options, chronos) => {
+      const asked = options.explain !== undefined || typeof update !== 'object' || update === null;
+      if (asked) return (this.#native[method] as unknown as NativeMethod).call(this.#native, filter, update, options);
+      const change = changeOf(this.#native.collectionName, method, update);
+      const write = { kind: 'update', op: 'UPDATE', method, filter: filter ?? {}, change, options, chronos } as const;
+      return (await this.#committer.write(write)).result;
+    });
+  }
+
+  #delete(method: DeleteMethod, filter: Filter, given: GivenOptions): Promise<unknown> {
+    return this.#write(method, given, async (options, chronos) => {
+      const asked = options.explain !== undefined;
+      if (asked) return (this.#native[method] as unknown as NativeMethod).call(this.#native, filter, options);
+      const write = { kind: 'delete', method, filter: filter ?? {}, options, chronos } as const;
+      return (await this.#committer.write(write)).result;
+    });
+  }
+
+  /** What every write has in common: it is not about the past, it may be made once only, and it may have a deadline. */
+  async #write(
+    method: string,
+    given: GivenOptions,
+    carryOut: (options: DriverOptions, chronos: ChronosWriteOptions) => Promise<unknown>,
+  ): Promise<unknown> {
+    if (isPast(given)) throw new ReadOnlyVersionError(this.#target.modelName, method);
+    const options = inItsSession(this.#target, given);
+    const chronos = effectiveOptions((given?.chronos ?? undefined) as ChronosWriteOptions | undefined);
+    if (chronos.opId === undefined && chronos.deadlineMs === undefined) return carryOut(options, chronos);
+    const { store } = this.#committer;
+    return withinDeadline(store, chronos, () =>
+      once(store, chronos.opId, options.session, (session) => carryOut({ ...options, session }, chronos)),
+    );
+  }
+
+  #refuseBuilder(method: string): never {
+    const collection = this.#native.collectionName;
+    throw new UnversionedWriteError({
+      collection,
+      message: `Cannot ${method} on ${collection}: its writes would leave no version. Use bulkWrite, which takes the same operations`,
+    });
+  }
+}
+
+function updateResult({ matched, modified, upsertedId }: ManyCounts): unknown {
+  return {
+    acknowledged: true,
+    modifiedCount: modified,
+    upsertedId: upsertedId ?? null,
+    upsertedCount: upsertedId === undefined ? 0 : 1,
+    matchedCount: matched,
+  };
+}

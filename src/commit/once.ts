@@ -1,0 +1,105 @@
+import type { mongo } from 'mongoose';
+import { UnknownOutcomeError } from '../errors.ts';
+import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import { isDuplicateKey } from './mongo-errors.ts';
+import type { Store } from './store.ts';
+import { inTransaction } from './transaction.ts';
+import { ensureVersions } from './versions-collection.ts';
+
+/** What is remembered of a call that named an `opId`: that it was committed, when, and what it returned. */
+interface Operation {
+  readonly _id: string;
+  readonly at: Date;
+  readonly result: unknown;
+  /** Counts of a bulk write, whose result is an object of the driver's. */
+  readonly bulk?: { readonly counts: RawDocument; readonly ordered: boolean };
+}
+
+/** For how long an `opId` is remembered. */
+const REMEMBERED_SECONDS = 30 * 24 * 3600;
+
+/**
+ * Carries out a call once, however often it is made: the first commit leaves its result under the `opId`, in the same
+ * transaction, and every other call with that `opId` returns that result and writes nothing. Calls made at the same
+ * time meet at the record, so that one of them waits for the other.
+ */
+export async function once<T>(
+  store: Store,
+  opId: string | undefined,
+  callers: mongo.ClientSession | undefined,
+  call: (session: mongo.ClientSession | undefined) => Promise<T>,
+): Promise<T> {
+  if (opId === undefined) return call(callers);
+  await ensureVersions(store, callers);
+  await ensureOperations(store);
+  const attempt = () => inTransaction(store, callers, (tx) => callOnce(store, opId, tx.session, call), 0);
+  return attempt().catch((error: unknown) => {
+    const isTaken = isDuplicateKey(error) && (error as { keyValue?: { _id?: unknown } }).keyValue?._id === opId;
+    if (!isTaken || callers?.inTransaction()) throw error;
+    return attempt();
+  });
+}
+
+async function callOnce<T>(
+  store: Store,
+  opId: string,
+  session: mongo.ClientSession,
+  call: (session: mongo.ClientSession) => Promise<T>,
+): Promise<T> {
+  const operations = operationsOf(store);
+  const known = await operations.findOne({ _id: opId }, { session });
+  if (known !== null) return remembered(store, known) as T;
+  await operations.insertOne({ _id: opId, at: store.clock.now(), result: null }, { session });
+  const result = await call(session);
+  await operations.updateOne({ _id: opId }, { $set: toRemember(result) }, { session });
+  return result;
+}
+
+/** What a call with this `opId` returned, or null where none was committed. */
+export async function outcomeOf(store: Store, opId: string): Promise<{ at: Date; result: unknown } | null> {
+  const known = await operationsOf(store).findOne({ _id: opId }, { readConcern: { level: 'majority' } });
+  return known === null ? null : { at: known.at, result: remembered(store, known) };
+}
+
+function toRemember(result: unknown): Partial<Operation> {
+  const { getRawResponse } = (result ?? {}) as { getRawResponse?: () => RawDocument };
+  if (typeof getRawResponse !== 'function') return { result: result ?? null };
+  return { bulk: { counts: getRawResponse.call(result), ordered: true } };
+}
+
+function remembered(store: Store, { result, bulk }: Operation): unknown {
+  return bulk === undefined ? result : new store.BulkWriteResult(bulk.counts, bulk.ordered);
+}
+
+function operationsOf(store: Store): mongo.Collection<Operation> {
+  const { db } = store.head as unknown as { db: mongo.Db };
+  return db.collection<Operation>(`${store.head.collectionName}_locks`);
+}
+
+const ready = new WeakMap<Store, Promise<unknown>>();
+
+/** In a transaction the collection could not come into being with its index. */
+async function ensureOperations(store: Store): Promise<void> {
+  let pending = ready.get(store);
+  if (pending === undefined) {
+    pending = operationsOf(store).createIndex({ at: 1 }, { expireAfterSeconds: REMEMBERED_SECONDS });
+    ready.set(store, pending);
+    pending.catch(() => ready.delete(store));
+  }
+  await pending;
+}
+
+/** Bounds how long a caller waits. A write that is still under way then may be committed or not. */
+export async function withinDeadline<T>(
+  store: Store,
+  { deadlineMs, opId }: ChronosWriteOptions,
+  call: () => Promise<T>,
+): Promise<T> {
+  if (deadlineMs === undefined) return call();
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    const error = new UnknownOutcomeError(store.head.collectionName, opId, undefined);
+    timer = setTimeout(() => reject(error), deadlineMs);
+  });
+  return Promise.race([call(), deadline]).finally(() => clearTimeout(timer));
+}
