@@ -1,4 +1,4 @@
-import type { VersionFields } from '../types.ts';
+import type { SystemFields, VersionFields } from '../types.ts';
 import { idKey } from './pinned-id.ts';
 import type { PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
@@ -21,7 +21,7 @@ export async function findPastLives(
   ids: readonly unknown[],
 ): Promise<Map<string, PastLife>> {
   const records = await lastRecords(store, tx, ids);
-  return new Map(records.map((record) => [idKey(record.id), pastLife(record)]));
+  return new Map(records.map((record) => [idKey(record.id), lastBefore(record)]));
 }
 
 /** The newest version record of a document. */
@@ -44,12 +44,29 @@ async function lastRecords(store: Store, tx: Transaction, ids: readonly unknown[
 }
 
 /** Without a tombstone the last head vanished unseen: it had the number after the last record, and left none. */
-function pastLife(record: LastRecord): PastLife {
+export function lastBefore(record: VersionFields): PastLife {
   const ended = record.deleted === true;
   return {
     ov: ended ? record.ov : record.ov + 1,
     from: ended ? record.updatedAt : record.until,
     functionIds: record.functionIds,
     gap: !ended,
+  };
+}
+
+/**
+ * The bookkeeping of a head whose number a foreign writer has put back or taken off: it goes on after the last record,
+ * from where that ended, since nobody knows when the other content came to be.
+ */
+export function continued(system: SystemFields, last: VersionFields): SystemFields {
+  const from = last.until ?? last.updatedAt ?? system.updatedAt;
+  const { insertedAt = last.insertedAt, functionIds = last.functionIds } = system;
+  return {
+    ...system,
+    ov: last.ov + 1,
+    gap: true,
+    ...(from === undefined ? {} : { updatedAt: from }),
+    ...(insertedAt === undefined ? {} : { insertedAt }),
+    ...(functionIds === undefined ? {} : { functionIds }),
   };
 }

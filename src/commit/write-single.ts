@@ -15,7 +15,7 @@ import {
 import { carried, insideTransaction } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { type Verdict, verdict } from './no-change.ts';
-import { findPastLife, lastRecordOf } from './past-life.ts';
+import { continued, findPastLife, lastRecordOf } from './past-life.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results } from './results.ts';
 import { insertedSystem, nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
@@ -196,9 +196,7 @@ export function takingBack(pre: PreImage): mongo.UpdateFilter<RawDocument> {
 async function repaired(store: Store, tx: Transaction, pre: PreImage): Promise<PreImage> {
   const last = await lastRecordOf(store, tx, pre.id);
   if (last === undefined || last.ov < pre.system.ov) return pre;
-  const system: SystemFields = { ...pre.system, ov: last.ov + 1, gap: true };
-  if (last.until !== undefined) system.updatedAt = last.until;
-  return { ...pre, system };
+  return { ...pre, system: continued(pre.system, last) };
 }
 
 function callUpdate(

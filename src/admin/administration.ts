@@ -1,0 +1,76 @@
+import type { Model } from 'mongoose';
+import type { Filter } from '../commit/captured-write.ts';
+import type { Committer } from '../commit/committer.ts';
+import type { Point } from '../history/instant.ts';
+import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
+import type { Instant } from '../types.ts';
+import {
+  type AdoptOptions,
+  type AdoptReport,
+  adopt,
+  type UnadoptOptions,
+  type UnadoptReport,
+  unadopt,
+} from './adopt.ts';
+import { type RecoverReport, recover } from './recover.ts';
+import { type VerifyOptions, type VerifyReport, verify } from './verify.ts';
+
+/** A model, and what stands behind it. */
+export interface Administered {
+  readonly model: Model<unknown>;
+  committer(): Promise<Committer>;
+  /** The point in time that an instant names. */
+  point(at: Instant): Point;
+}
+
+/** The instant a collection is restored to. */
+export type CollectionTarget = { readonly at: Date | string } | { readonly cv: number };
+
+/** What a model's whole collection can be asked to do. */
+export interface AdministrationStatics {
+  /**
+   * Takes the collection, or what a filter selects of it, back to its state as of an instant. Each document gets a
+   * version of its own; running it again finishes a run that was cut short.
+   *
+   * @example
+   * const plan = await User.restoreCollection({ at: yesterday }, { dryRun: true });
+   * await User.restoreCollection({ at: yesterday }, { filter: { team: 'a' }, actor: 'ops', reason: 'bad import' });
+   */
+  restoreCollection(target: CollectionTarget, options?: RestoreCollectionOptions): Promise<RestoreReport>;
+
+  /** Reports, with ids, whatever in the collection and its history no write of this library leaves behind. */
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
+
+  /** Repairs what writers that do not keep history have left behind. Doing it again writes nothing. */
+  recover(): Promise<RecoverReport>;
+
+  /** Writes the first bookkeeping of documents from before the plugin, which they can also do without. */
+  adopt(options?: AdoptOptions): Promise<AdoptReport>;
+
+  /** Takes the bookkeeping off all documents, and with `dropHistory` drops the history: the plugin can be removed. */
+  unadopt(options?: UnadoptOptions): Promise<UnadoptReport>;
+}
+
+export function administration(administered: Administered): AdministrationStatics {
+  const { model } = administered;
+  return {
+    async restoreCollection(target, options = {}) {
+      const point = administered.point('cv' in target ? target : target.at);
+      const committer = await administered.committer();
+      return restoreCollection(committer, point, castFilter(model, options.filter), options);
+    },
+    verify: async (options) => verify((await administered.committer()).store, options),
+    recover: async () => recover((await administered.committer()).store),
+    adopt: async (options) => adopt((await administered.committer()).store, options),
+    unadopt: async (options) => unadopt((await administered.committer()).store, options),
+  };
+}
+
+/** A filter as the model's own queries send it: cast by the schema, and narrowed to the discriminator of the model. */
+function castFilter(model: Model<unknown>, filter: Record<string, unknown> = {}): Filter {
+  const cast = model.find().cast(model as never, { ...filter }) as Filter;
+  const { discriminatorMapping: mapping } = model.schema as unknown as {
+    discriminatorMapping?: { key: string; value: unknown; isRoot: boolean };
+  };
+  return mapping === undefined || mapping.isRoot ? cast : { ...cast, [mapping.key]: mapping.value };
+}

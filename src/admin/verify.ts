@@ -1,0 +1,132 @@
+import type { mongo } from 'mongoose';
+import type { Store } from '../commit/store.ts';
+import { versionIndexes } from '../commit/versions-collection.ts';
+import { allHistories, historyOf } from './histories.ts';
+import { type Finding, type FindingKind, judge, type StoredHistory } from './judge.ts';
+
+/** How a collection is verified. */
+export interface VerifyOptions {
+  /**
+   * How many findings are listed. All of them are counted.
+   * @default 1000
+   */
+  readonly limit?: number | undefined;
+  /** Called after every thousand documents, with how many have been looked at. */
+  readonly onProgress?: ((documents: number) => void) | undefined;
+}
+
+/** What a verification has found. */
+export interface VerifyReport {
+  /** Whether nothing is wrong. Gaps that are marked as such and a missing storage option are told, but are not wrong. */
+  readonly ok: boolean;
+  /** Documents looked at, living and deleted. */
+  readonly documents: number;
+  /** Versions looked at, current ones and tombstones included. */
+  readonly versions: number;
+  readonly counts: Readonly<Partial<Record<FindingKind, number>>>;
+  readonly findings: readonly Finding[];
+}
+
+const MAX_LISTED = 1_000;
+const HARMLESS: ReadonlySet<FindingKind> = new Set(['gap', 'implicit-collection']);
+
+/**
+ * Reads the bookkeeping of a whole collection and reports what no commit of this library leaves behind: the work of
+ * writers that do not keep history. It takes no lock, and no more memory for more documents.
+ */
+export async function verify(store: Store, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const report = new Report(options.limit ?? MAX_LISTED);
+  for (const finding of await judgeCollection(store)) report.add(finding);
+  for await (const history of allHistories(store, (row) => report.add(orphan(row)))) {
+    report.count(history);
+    for (const finding of await settledFindings(store, history)) report.add(finding);
+    if (report.documents % 1_000 === 0) options.onProgress?.(report.documents);
+  }
+  return report.result();
+}
+
+/**
+ * What is wrong with a history as it was read, if that is still so in a snapshot: a commit may have come between the
+ * reads of its parts.
+ */
+export async function settledFindings(store: Store, history: StoredHistory): Promise<Finding[]> {
+  const suspected = judge(history);
+  if (suspected.every(isHarmless)) return suspected;
+  const session = store.client.startSession({ snapshot: true });
+  try {
+    return judge(await historyOf(store, history.id, session));
+  } finally {
+    await session.endSession();
+  }
+}
+
+export function isHarmless({ kind }: Finding): boolean {
+  return HARMLESS.has(kind);
+}
+
+/** Findings, listed up to a limit and counted beyond it. */
+export class Report {
+  readonly #limit: number;
+  readonly #findings: Finding[] = [];
+  readonly #counts: Partial<Record<FindingKind, number>> = {};
+  #documents = 0;
+  #versions = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get documents(): number {
+    return this.#documents;
+  }
+
+  add(finding: Finding): void {
+    this.#counts[finding.kind] = (this.#counts[finding.kind] ?? 0) + 1;
+    if (this.#findings.length < this.#limit) this.#findings.push(finding);
+  }
+
+  count({ head, records }: StoredHistory): void {
+    this.#documents += 1;
+    this.#versions += records.length + (head === undefined ? 0 : 1);
+  }
+
+  result(): VerifyReport {
+    const kinds = Object.keys(this.#counts) as FindingKind[];
+    return {
+      ok: kinds.every((kind) => HARMLESS.has(kind)),
+      documents: this.#documents,
+      versions: this.#versions,
+      counts: this.#counts,
+      findings: this.#findings,
+    };
+  }
+}
+
+function orphan(id: unknown): Finding {
+  return { kind: 'orphan', id, detail: 'A row of the history collection that is no version record' };
+}
+
+/** A history collection that does not exist yet lacks nothing: the first write creates it. */
+async function judgeCollection(store: Store): Promise<Finding[]> {
+  const { db } = store.versions as unknown as { db: mongo.Db };
+  const [info] = await db.listCollections({ name: store.versions.collectionName }).toArray();
+  if (info === undefined) return [];
+  const { options } = info as { options?: { storageEngine?: unknown } };
+  const findings: Finding[] =
+    options?.storageEngine === undefined
+      ? [{ kind: 'implicit-collection', detail: `${store.versions.collectionName} has no storage options` }]
+      : [];
+  return [...findings, ...(await missingIndexes(store))];
+}
+
+async function missingIndexes(store: Store): Promise<Finding[]> {
+  const present = (await store.versions.indexes()).map(({ key, unique }) => indexName(key, unique === true));
+  return versionIndexes(store)
+    .map(([keys, options]) => indexName(keys, options.unique === true))
+    .filter((name) => !present.includes(name))
+    .map((name) => ({ kind: 'missing-index', detail: `${store.versions.collectionName} has no index ${name}` }));
+}
+
+function indexName(keys: mongo.IndexSpecification, unique: boolean): string {
+  return `${unique ? 'unique ' : ''}${JSON.stringify(keys)}`;
+}

@@ -1,0 +1,151 @@
+import type { mongo } from 'mongoose';
+import type { Filter } from '../commit/captured-write.ts';
+import { idKey } from '../commit/pinned-id.ts';
+import type { Store } from '../commit/store.ts';
+import { preImage, systemOfBytes } from '../commit/version-record.ts';
+import { storedVersionAt } from '../history/document-history.ts';
+import type { Point } from '../history/instant.ts';
+import { both, headCurrentAt, recordCurrentAt } from '../history/interval.ts';
+import { recordFilter } from '../history/record-paths.ts';
+import type { RawDocument } from '../types.ts';
+import { isCurrent, type Restorable, restorable } from './restorable.ts';
+
+/** The documents a restore is about, and the instant it takes them back to. */
+export interface RestoreScope {
+  readonly at: Point;
+  /** Documents that match it now, or that matched it then. */
+  readonly filter: Filter;
+  readonly born: 'delete' | 'keep';
+  readonly pageSize: number;
+}
+
+/** What is to be done to one document. */
+export type PlannedStep =
+  | { readonly action: 'restore' | 'recreate' | 'none'; readonly ov: number | null; readonly version: Restorable }
+  | { readonly action: 'delete' | 'keep'; readonly ov: number; readonly id: unknown };
+
+/** Some steps, and how many documents it took to find them. */
+export interface PlannedPage {
+  readonly looked: number;
+  readonly steps: readonly PlannedStep[];
+}
+
+/** A page of versions is bounded in bytes as well: so many of 16 MB would not fit into memory. */
+const PAGE_BYTES = 8_000_000;
+
+const BY_ID_AND_END = { '_id.id': 1, '_system.until': 1 } as const;
+
+/**
+ * Yields, page by page, what it takes to bring documents back to their state as of an instant. Documents born later
+ * come first: once they are deleted, the unique values they have taken are free for those that return.
+ *
+ * A document that has not changed since is not looked at; each other one is read at most twice, so that memory stays
+ * flat however many there are.
+ */
+export async function* restorePlan(store: Store, scope: RestoreScope): AsyncGenerator<PlannedPage> {
+  yield* changedSince(store, scope);
+  yield* superseded(store, scope);
+}
+
+/** How many documents {@link restorePlan} is going to look at. */
+export async function countCandidates(store: Store, { at, filter }: RestoreScope): Promise<number> {
+  const changed = await store.head.countDocuments(changedHeads(filter, at), { hint: { _id: 1 } });
+  return changed + (await store.versions.countDocuments(recordsAt(filter, at), { hint: BY_ID_AND_END }));
+}
+
+/** The step for one document, as of now. */
+export async function replanned(store: Store, { at }: RestoreScope, id: unknown): Promise<PlannedStep | undefined> {
+  const version = await storedVersionAt(store, id, at);
+  if (version === undefined) return undefined;
+  return (await stepsFor(store, [restorable(store, version)]))[0];
+}
+
+/** Heads that were not current at the instant: those that had no version then, and those the filter did not match. */
+async function* changedSince(store: Store, scope: RestoreScope): AsyncGenerator<PlannedPage> {
+  const { at, filter, born, pageSize } = scope;
+  const heads = store.head.find(changedHeads(filter, at), { sort: { _id: 1 }, hint: { _id: 1 }, raw: true });
+  for await (const page of pagesOf(heads, pageSize)) {
+    const images = page.map((bytes) => preImage(store.bson, bytes));
+    const ids = images.map(({ id }) => id);
+    const lived = await livedAt(store, ids, at);
+    const newborn = images.filter(({ id }) => !lived.has(idKey(id)));
+    const steps = newborn.map(({ id, system }) => ({ action: born, ov: system.ov, id }) as const);
+    const strays = await stepsFor(store, await straysAt(store, ids, scope));
+    yield { looked: page.length, steps: [...steps, ...strays] };
+  }
+}
+
+/** Which of the documents had a version at the instant. */
+async function livedAt(store: Store, ids: readonly unknown[], at: Point): Promise<Set<string>> {
+  const records = store.versions.find(recordsOf(ids, at), { projection: { _id: 1 } });
+  return new Set((await records.toArray()).map(({ _id }) => idKey((_id as unknown as { id: unknown }).id)));
+}
+
+/** Versions of documents that the filter matches now but did not match then: they have to leave what it finds. */
+async function straysAt(
+  store: Store,
+  ids: readonly unknown[],
+  { at, filter }: RestoreScope,
+): Promise<readonly Restorable[]> {
+  if (Object.keys(filter).length === 0) return [];
+  const unmatched = { $nor: [recordFilter(filter)] } as Filter;
+  const records = store.versions.find(both(recordsOf(ids, at), unmatched), { raw: true });
+  return (await records.toArray()).map((bytes) => restorableRecord(store, bytes as unknown as Uint8Array));
+}
+
+/** Versions that were current at the instant and are not any more, in the order of their documents' ids. */
+async function* superseded(store: Store, { at, filter, pageSize }: RestoreScope): AsyncGenerator<PlannedPage> {
+  const records = store.versions.find(recordsAt(filter, at), { sort: BY_ID_AND_END, hint: BY_ID_AND_END, raw: true });
+  for await (const page of pagesOf(records, pageSize)) {
+    const versions = page.map((bytes) => restorableRecord(store, bytes));
+    yield { looked: page.length, steps: await stepsFor(store, versions) };
+  }
+}
+
+async function stepsFor(store: Store, versions: readonly Restorable[]): Promise<PlannedStep[]> {
+  if (versions.length === 0) return [];
+  const heads = store.head.find({ _id: { $in: versions.map(({ id }) => id) as never[] } }, { raw: true });
+  const byId = new Map<string, Uint8Array>();
+  for await (const head of heads) {
+    const bytes = head as unknown as Uint8Array;
+    byId.set(idKey(preImage(store.bson, bytes).id), bytes);
+  }
+  return versions.map((version) => {
+    const head = byId.get(idKey(version.id));
+    if (head === undefined) return { action: 'recreate', ov: null, version };
+    const action = isCurrent(version, head) ? 'none' : 'restore';
+    return { action, ov: systemOfBytes(store.bson, head).ov, version };
+  });
+}
+
+function restorableRecord(store: Store, bytes: Uint8Array): Restorable {
+  return restorable(store, { bytes, system: systemOfBytes(store.bson, bytes), isHead: false });
+}
+
+function changedHeads(filter: Filter, at: Point): Filter {
+  return both(filter, { $nor: [headCurrentAt(at)] });
+}
+
+function recordsAt(filter: Filter, at: Point): Filter {
+  return both(recordFilter(filter) as Filter, recordCurrentAt(at));
+}
+
+function recordsOf(ids: readonly unknown[], at: Point): Filter {
+  return { '_id.id': { $in: ids as never[] }, ...recordCurrentAt(at) };
+}
+
+/** Raw documents in pages, bounded in number and in bytes. */
+async function* pagesOf(cursor: mongo.FindCursor<RawDocument>, size: number): AsyncGenerator<Uint8Array[]> {
+  let page: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const document of cursor) {
+    const raw = document as unknown as Uint8Array;
+    page.push(raw);
+    bytes += raw.length;
+    if (page.length < size && bytes < PAGE_BYTES) continue;
+    yield page;
+    page = [];
+    bytes = 0;
+  }
+  if (page.length > 0) yield page;
+}
