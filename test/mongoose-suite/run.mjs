@@ -32,7 +32,7 @@ const workFolder = join(cache, `run-${process.pid}`);
 await mkdir(workFolder, { recursive: true });
 
 // Without this an interrupt would leave mocha and mongod running.
-process.once('SIGINT', () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 const server = await startServer();
 try {
@@ -155,17 +155,14 @@ async function run(what, files, mochaOptions) {
   return results;
 }
 
-/** What passes alone did not fail because of the code under test alone: it is listed, but not as a failure. */
+/** A failure that does not come again when the file runs alone is listed, but does not count. */
 function settle(results, file, alone) {
-  for (const [key, test] of alone) {
-    const first = results.get(key);
-    if (test.state === 'passed' && first?.state !== 'passed') {
-      results.set(key, { ...test, unsteady: true, error: first?.error });
-    }
+  for (const test of inState(results, 'failed').filter((test) => test.file === file)) {
+    const second = alone.get(test.key)?.state ?? (test.isHook ? 'passed' : 'failed');
+    if (second === 'passed') results.set(test.key, { ...test, state: 'passed', unsteady: true });
   }
-  for (const { key, file: failedIn, isHook } of inState(results, 'failed')) {
-    if (isHook && failedIn === file && !alone.has(key)) results.delete(key);
-  }
+  // A hook that failed kept the tests after it from running.
+  for (const [key, test] of alone) if (!results.has(key)) results.set(key, test);
 }
 
 /** Runs mocha and returns what became of each test by a key that is the same in every run. */
@@ -258,12 +255,13 @@ function report(baseline, withPlugin) {
     ...tests.filter((test) => test.state === 'failed' && !['passed', 'failed'].includes(before(test))),
     ...missing.filter(({ state }) => state === 'passed').map((test) => ({ ...test, state: 'missing' })),
   ];
-  const gained = (test) => baseline !== undefined && test.state === 'passed' && before(test) !== 'passed';
+  const gained = (test) =>
+    baseline !== undefined && !test.unsteady && test.state === 'passed' && before(test) !== 'passed';
   list('passing only with the plugin', tests.filter(gained));
   const failsInBoth = (test) => test.state === 'failed' && before(test) === 'failed';
   list('failing in both', tests.filter(failsInBoth));
   const unsteady = tests.filter((test) => test.unsteady);
-  list('failed at first, passed when their file ran alone', unsteady);
+  list('failed at first, not when their file ran alone', unsteady);
   list('REGRESSIONS', regressions);
   console.log(`${regressions.length} regressions`);
   return regressions.length === 0 ? 0 : 1;
