@@ -1,6 +1,7 @@
 export type { ChronosDocument, ChronosModelType, ChronosQueryHelpers } from './api/model-type.ts';
 export type { PastDocument, PastModel } from './api/past-model.ts';
 export type { DiffOptions, HistoryOptions, VersionReference } from './api/read-history.ts';
+export { versioned } from './api/versioned.ts';
 export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
 export type { ChronosPluginOptions } from './config/options.ts';

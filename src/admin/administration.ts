@@ -1,6 +1,7 @@
 import type { Model } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
+import { outcomeOf } from '../commit/once.ts';
 import type { Point } from '../history/instant.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
 import type { Instant } from '../types.ts';
@@ -12,7 +13,9 @@ import {
   type UnadoptReport,
   unadopt,
 } from './adopt.ts';
+import { type CompactOptions, type CompactReport, compactVersions } from './compact.ts';
 import { type RecoverReport, recover } from './recover.ts';
+import { safeTime } from './safe-time.ts';
 import { type VerifyOptions, type VerifyReport, verify } from './verify.ts';
 
 /** A model, and what stands behind it. */
@@ -49,6 +52,15 @@ export interface AdministrationStatics {
 
   /** Takes the bookkeeping off all documents, and with `dropHistory` drops the history: the plugin can be removed. */
   unadopt(options?: UnadoptOptions): Promise<UnadoptReport>;
+
+  /** Stores old versions densely. To be run now and then, beside running reads and writes. */
+  compact(options?: CompactOptions): Promise<CompactReport>;
+
+  /** The newest instant whose answer can no longer change. */
+  safeTime(): Promise<Date>;
+
+  /** What the call with this `opId` returned and when, or null where none was committed. */
+  outcome(opId: string): Promise<{ at: Date; result: unknown } | null>;
 }
 
 export function administration(administered: Administered): AdministrationStatics {
@@ -63,6 +75,9 @@ export function administration(administered: Administered): AdministrationStatic
     recover: async () => recover((await administered.committer()).store),
     adopt: async (options) => adopt((await administered.committer()).store, options),
     unadopt: async (options) => unadopt((await administered.committer()).store, options),
+    compact: async (options) => compactVersions((await administered.committer()).store, options),
+    safeTime: async () => safeTime((await administered.committer()).store),
+    outcome: async (opId) => outcomeOf((await administered.committer()).store, opId),
   };
 }
 

@@ -12,7 +12,7 @@ import { type RestoreTarget, type VersionWriteOptions, WriteVersions } from './w
 
 /** Puts the library's statics, methods and query helper on a model, except where the schema uses the name itself. */
 export function installApi(model: AnyModel, options: ChronosOptions, install: (model: AnyModel) => void): void {
-  if (Object.hasOwn(model, INSTALLED)) return;
+  if (isVersioned(model)) return;
   Object.defineProperty(model, INSTALLED, { value: true });
   const versioned = new VersionedModel(model, options);
   const verbs = { reading: new ReadHistory(versioned), writing: new WriteVersions(versioned) };
@@ -31,6 +31,11 @@ export function installApi(model: AnyModel, options: ChronosOptions, install: (m
 }
 
 const INSTALLED = Symbol('chronos api');
+
+/** Whether a model's schema has the plugin. */
+export function isVersioned(model: object): boolean {
+  return Object.hasOwn(model, INSTALLED);
+}
 
 interface Verbs {
   readonly reading: ReadHistory;

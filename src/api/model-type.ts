@@ -18,7 +18,7 @@ import type { ChronosWriteOptions, Instant } from '../types.ts';
 import type { PastDocument, PastModel, ReadOnlyQuery } from './past-model.ts';
 import type { DiffOptions, HistoryOptions, VersionReference } from './read-history.ts';
 import type { VersionReadOptions } from './versioned-model.ts';
-import type { RestoreTarget, VersionWriteOptions } from './write-versions.ts';
+import type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './write-versions.ts';
 
 /** What a schema without helpers, methods or virtuals of its own has. */
 type None = Record<never, never>;
@@ -109,7 +109,7 @@ export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals
   enrich(
     id: Id,
     patch: Patch | readonly Patch[],
-    options?: VersionWriteOptions,
+    options?: EnrichOptions,
   ): Promise<ChronosDocument<T, QueryHelpers, Methods, Virtuals>>;
 
   /** Makes an old version current again: a new version of the same content. A deleted document comes back. */
@@ -145,7 +145,7 @@ export interface ChronosMethods<T, QueryHelpers = None, Methods = None, Virtuals
   /** See `Model.enrich`. */
   enrich(
     patch: Patch | readonly Patch[],
-    options?: VersionWriteOptions,
+    options?: EnrichOptions,
   ): Promise<ChronosDocument<T, QueryHelpers, Methods, Virtuals>>;
 
   /** See `Model.restore`. */

@@ -11,6 +11,14 @@ import type { VersionedModel } from './versioned-model.ts';
 /** Options of the calls that write a version of their own. */
 export type VersionWriteOptions = ChronosWriteOptions & { readonly session?: DriverOptions['session'] };
 
+export type EnrichOptions = VersionWriteOptions & {
+  /**
+   * Enrich a deleted document as it last was, which brings it back. Without, it is not found.
+   * @default false
+   */
+  readonly includeDeleted?: boolean | undefined;
+};
+
 /** Which version of a document to restore. */
 export type RestoreTarget = { readonly ov: number } | { readonly at: Date | string } | { readonly cv: number };
 
@@ -25,12 +33,13 @@ export class WriteVersions {
   async enrich(
     id: unknown,
     patch: RawDocument | readonly RawDocument[],
-    { session, ...chronos }: VersionWriteOptions = {},
+    { session, includeDeleted = false, ...chronos }: EnrichOptions = {},
   ): Promise<unknown> {
     const committer = await this.#versioned.committer();
     const cast = this.#versioned.cast(id);
     const patches = [patch].flat() as RawDocument[];
-    await enrichDocument(this.#versioned.model, committer, cast, patches, effectiveOptions(chronos), { session });
+    const target = { id: cast, includeDeleted };
+    await enrichDocument(this.#versioned.model, committer, target, patches, effectiveOptions(chronos), { session });
     return this.#latest(committer, cast, session);
   }
 

@@ -4,8 +4,8 @@ import { requireTransactions } from './topology.ts';
 
 const NAMESPACE_EXISTS = 48;
 
-/** Neighbouring versions of a document compress each other well. */
-const STORAGE = { wiredTiger: { configString: 'block_compressor=zstd' } };
+/** Neighbouring versions of a document compress each other well, the better the more of them share a page. */
+const STORAGE = { wiredTiger: { configString: 'block_compressor=zstd,leaf_page_max=64KB' } };
 
 const ready = new WeakMap<Store, Promise<void>>();
 
