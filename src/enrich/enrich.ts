@@ -1,86 +1,187 @@
 import type { Model } from 'mongoose';
-import { decodeExact, equalsIgnoring } from '../bson/exact.ts';
+import type { AnyDocument } from '../bson/equality.ts';
+import { decodeExact, type ExactDocument, equalsIgnoring, topLevel } from '../bson/exact.ts';
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
-import { entriesOf } from '../commit/version-record.ts';
+import { isDuplicateKey } from '../commit/mongo-errors.ts';
+import type { Store } from '../commit/store.ts';
+import { entriesOf, fieldOf } from '../commit/version-record.ts';
 import { ConfigError, NotFoundError } from '../errors.ts';
-import { contentOf, storedHead } from '../history/document-history.ts';
+import { deletedVersion, type StoredVersion, storedHead } from '../history/document-history.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import { castPatch } from './cast-patch.ts';
+import { checkedPatch, PatchRefused } from './checked-patch.ts';
 import { deepMerge } from './deep-merge.ts';
+
+/** How a document is enriched. */
+export interface EnrichTarget {
+  readonly id: unknown;
+  /** Enrich a deleted document as it last was, which brings it back. Without, it is not found. */
+  readonly includeDeleted: boolean;
+}
 
 /**
  * Merges patches into a document, in their order, as one version. The merge is worked out from the document that the
- * same transaction replaces, so that enrichments made at the same time all take effect.
+ * same transaction replaces, so that enrichments made at the same time all take effect; what no patch names keeps its
+ * bytes. Validators see the document as it was read just before, and run for the fields that a patch names.
  *
- * @throws NotFoundError, or Mongoose's own CastError and ValidationError for what the schema does not allow
+ * @throws NotFoundError; ConfigError for no patch, or one that cannot be merged; and Mongoose's own CastError,
+ *   StrictModeError and ValidationError for what the schema does not allow
  */
 export async function enrichDocument(
   model: Model<unknown>,
   committer: Committer,
-  id: unknown,
+  target: EnrichTarget,
   patches: readonly RawDocument[],
   chronos: ChronosWriteOptions,
   options: DriverOptions,
 ): Promise<void> {
   const { store } = committer;
+  const checked = checkedPatches(model, patches);
+  const source = await sourceOf(store, target, options);
+  const kind = kindOf(model, store, source);
+  const merge = merging(kind, store, checked, chronos);
+  const merged = merge(source.bytes);
+  if (merged !== undefined) await validate(kind, store, merged, checked);
+  try {
+    if (source.isHead) await replace(committer, target, merge, chronos, options);
+    else await bringBack(committer, source, merged ?? content(decodeExact(store.bson, source.bytes)), chronos, options);
+  } catch (error) {
+    const overtaken = error instanceof NotFoundError || (!source.isHead && isDuplicateKey(error));
+    if (!target.includeDeleted || !overtaken || options.session?.inTransaction()) throw error;
+    // Somebody else has deleted the document or brought it back in between.
+    await enrichDocument(model, committer, { ...target, includeDeleted: false }, patches, chronos, options);
+  }
+}
+
+function checkedPatches(model: Model<unknown>, patches: readonly RawDocument[]): readonly AnyDocument[] {
+  const { modelName } = model;
   if (patches.length === 0) {
     throw new ConfigError({
-      message: `Cannot enrich ${model.modelName} with no patch: expected an object or an array of at least one`,
+      message: `Cannot enrich ${modelName} with no patch: expected an object or an array of at least one`,
     });
   }
+  try {
+    return patches.map(checkedPatch);
+  } catch (error) {
+    if (!(error instanceof PatchRefused)) throw error;
+    throw new ConfigError({ message: `Cannot enrich ${modelName}: ${error.message}`, cause: error });
+  }
+}
+
+async function sourceOf(
+  store: Store,
+  { id, includeDeleted }: EnrichTarget,
+  { session }: DriverOptions,
+): Promise<StoredVersion> {
+  const head = await storedHead(store, id, session ?? undefined);
+  const source = head ?? (includeDeleted ? await deletedVersion(store, id, {}, session ?? undefined) : undefined);
+  if (source !== undefined) return source;
+  throw new NotFoundError(store.head.collectionName, id);
+}
+
+/** The model of the document's own kind, where it has kinds. */
+function kindOf(model: Model<unknown>, { bson }: Store, { bytes }: StoredVersion): Model<unknown> {
+  const { discriminators, schema } = model;
+  if (discriminators === undefined) return model;
+  const { discriminatorKey = '__t' } = schema.options as { discriminatorKey?: string };
+  const kind = topLevel(bson, bytes, discriminatorKey);
+  const isOfKind = ({ schema: own }: Model<unknown>) =>
+    (own as unknown as { discriminatorMapping?: { value: unknown } }).discriminatorMapping?.value === kind;
+  return (Object.values(discriminators) as Model<unknown>[]).find(isOfKind) ?? model;
+}
+
+type Merge = (current: Uint8Array) => Map<string, unknown> | undefined;
+
+/**
+ * Works out the enriched document, or undefined where the patches add nothing and no function wants it on record that
+ * it ran. What it has worked out for validation it gives again when the commit meets the same document.
+ */
+function merging(
+  model: Model<unknown>,
+  { bson }: Store,
+  patches: readonly AnyDocument[],
+  { functionId }: ChronosWriteOptions,
+): Merge {
   const cast = patches.map((patch) => castPatch(model, patch));
-  await validateMerged(model, committer, id, cast, options);
-  const outcome = await committer.write({
+  const merge: Merge = (current) => {
+    const before = decodeExact(bson, current);
+    const after = cast.reduce<ExactDocument>(deepMerge, before);
+    const changes = !equalsIgnoring(current, bson.serialize(after), '_system');
+    if (!changes) return functionId === undefined ? undefined : content(before);
+    return content(deepMerge(after, timestampOf(model)));
+  };
+  let known: { readonly current: Uint8Array; readonly merged: Map<string, unknown> | undefined } | undefined;
+  return (current) => {
+    if (known === undefined || Buffer.compare(known.current, current) !== 0)
+      known = { current, merged: merge(current) };
+    return known.merged;
+  };
+}
+
+function content(document: ExactDocument): Map<string, unknown> {
+  const fields = new Map(entriesOf(document));
+  fields.delete('_system');
+  return fields;
+}
+
+/** The patch that sets the time of the last change, where the schema keeps one. */
+function timestampOf({ schema, base }: Model<unknown>): RawDocument {
+  const { $timestamps } = schema as unknown as { $timestamps?: { updatedAt?: string } };
+  const { timestamps } = schema.options as { timestamps?: { currentTime?: () => unknown } | boolean };
+  const path = $timestamps?.updatedAt;
+  if (path === undefined) return {};
+  const currentTime = typeof timestamps === 'object' ? timestamps.currentTime : undefined;
+  const now: unknown = currentTime?.() ?? base.now();
+  return path.split('.').reduceRight<unknown>((value, name) => ({ [name]: value }), now) as RawDocument;
+}
+
+/** Checks the fields that the patches name, on the document as it would be. */
+async function validate(
+  model: Model<unknown>,
+  { bson }: Store,
+  merged: Map<string, unknown>,
+  patches: readonly AnyDocument[],
+): Promise<void> {
+  const document = bson.deserialize(bson.serialize(merged)) as RawDocument;
+  const named = patches.flatMap((patch) => [...entriesOf(patch as ExactDocument)].map(([name]) => name));
+  const { discriminatorKey = '__t' } = model.schema.options as { discriminatorKey?: string };
+  // The other fields are left out, since validating a document casts all of it, also what has long been stored.
+  const touched = [...named, discriminatorKey].filter((name) => Object.hasOwn(document, name));
+  const part = Object.fromEntries(touched.map((name) => [name, document[name]]));
+  const { validate: check } = model as unknown as { validate(...args: unknown[]): Promise<unknown> };
+  await check.call(model, part, [...new Set(named)], document);
+}
+
+async function replace(
+  committer: Committer,
+  { id }: EnrichTarget,
+  compute: Merge,
+  chronos: ChronosWriteOptions,
+  options: DriverOptions,
+): Promise<void> {
+  const { matched } = await committer.write({
     kind: 'update',
     method: 'replaceOne',
     op: 'ENRICH',
     filter: { _id: { $eq: id as never } },
-    change: { form: 'computed', compute: (current) => merged(committer, model, current, cast, chronos) },
+    change: { form: 'computed', compute },
     chronos,
     options,
   });
-  if (outcome.matched === 0) throw new NotFoundError(store.head.collectionName, id);
+  if (matched === 0) throw new NotFoundError(committer.store.head.collectionName, id);
 }
 
-/** The merged document, or undefined where the patches add nothing and no function wants it on record that it ran. */
-function merged(
-  { store }: Committer,
-  model: Model<unknown>,
-  current: Uint8Array,
-  patches: readonly RawDocument[],
+/** Puts a deleted document back, with its own id in the place of its record's. */
+async function bringBack(
+  committer: Committer,
+  { bytes }: StoredVersion,
+  merged: Map<string, unknown>,
   chronos: ChronosWriteOptions,
-): Map<string, unknown> | undefined {
-  const before = new Map(entriesOf(decodeExact(store.bson, current)));
-  const after = new Map(entriesOf(patches.reduce(deepMerge, Object.fromEntries(before)) as RawDocument));
-  const same = equalsIgnoring(current, store.bson.serialize(after), '_system');
-  if (same && chronos.functionId === undefined) return undefined;
-  const { updatedAt } = timestampsOf(model);
-  if (updatedAt !== undefined) after.set(updatedAt, store.clock.now());
-  after.delete('_system');
-  return after;
-}
-
-function castPatch(model: Model<unknown>, patch: RawDocument): RawDocument {
-  const { _id, _system, ...fields } = patch;
-  return model.castObject(fields) as RawDocument;
-}
-
-/** Checks what the patches touch, on the document as it would be. */
-async function validateMerged(
-  model: Model<unknown>,
-  { store }: Committer,
-  id: unknown,
-  patches: readonly RawDocument[],
   options: DriverOptions,
 ): Promise<void> {
-  const head = await storedHead(store, id, options.session ?? undefined);
-  if (head === undefined) throw new NotFoundError(store.head.collectionName, id);
-  const document = patches.reduce(deepMerge, contentOf(store, head)) as RawDocument;
-  const paths = [...new Set(patches.flatMap((patch) => Object.keys(patch)))];
-  await model.validate(document as never, paths);
-}
-
-function timestampsOf(model: Model<unknown>): { updatedAt?: string } {
-  const { $timestamps } = model.schema as unknown as { $timestamps?: { updatedAt?: string } };
-  return $timestamps ?? {};
+  const key = topLevel(committer.store.bson, bytes, '_id') as ExactDocument;
+  const id = fieldOf(key, 'id');
+  const document = new Map([...merged, ['_id', id]]);
+  await committer.insert({ kind: 'insert', op: 'ENRICH', id, document, chronos, options });
 }

@@ -1,4 +1,3 @@
-import { Types } from 'mongoose';
 import { beforeEach, expect, test } from 'vitest';
 import { type ChronosModelType, chronos } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
@@ -34,7 +33,7 @@ beforeEach(async () => {
 const idsOfAllKinds = [
   7,
   'seven',
-  new Types.ObjectId(),
+  new mongoose.Types.ObjectId(),
   { region: 'eu', n: 1 },
   new Date(0),
   true,
