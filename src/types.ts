@@ -72,6 +72,8 @@ export interface VersionFields extends SystemFields {
   until?: Date;
   /** The collection version of its successor, where such are kept. */
   untilCv?: number;
+  /** Where the interval is kept in the tree that finds it. Absent where the interval is empty. */
+  node?: number;
 }
 
 declare module 'mongoose' {

@@ -1,5 +1,6 @@
 import { decodeExact, type ExactDocument, topLevel } from '../bson/exact.ts';
 import { DocumentTooLargeError } from '../errors.ts';
+import { nodeOf } from '../system/interval-tree.ts';
 import type { Bson, SystemFields, VersionFields } from '../types.ts';
 import type { Store } from './store.ts';
 
@@ -43,13 +44,21 @@ export function fieldOf(document: ExactDocument, key: string): unknown {
  * The record of a version that is superseded at `until`: the document's own fields where they stand, so that the
  * past answers the same queries as the present, but for
  *
- *     { _id: { id: <its _id>, ov: 3 }, …, _system: { ov: 3, updatedAt: <from>, until: <until>, … } }
+ *     { _id: { id: <its _id>, ov: 3 }, …, _system: { ov: 3, updatedAt: <from>, until: <until>, node: 63…, … } }
+ *
+ * `node` is where an index finds the interval; a version that was superseded in its own millisecond has none.
  */
 export function versionRecord(store: Store, pre: PreImage, until: Date, untilCv?: number): Map<string, unknown> {
   if (pre.bytes.length + BOOKKEEPING_BYTES > MAX_DOCUMENT_BYTES) {
     throw new DocumentTooLargeError(store.head.collectionName, pre.id);
   }
-  const bookkeeping: VersionFields = { ...pre.system, until, ...(untilCv === undefined ? {} : { untilCv }) };
+  const node = nodeOf(pre.system.updatedAt, until);
+  const bookkeeping: VersionFields = {
+    ...pre.system,
+    until,
+    ...(untilCv === undefined ? {} : { untilCv }),
+    ...(node === undefined ? {} : { node }),
+  };
   const record = new Map<string, unknown>([['_id', { id: pre.id, ov: pre.system.ov }]]);
   for (const [key, value] of entriesOf(pre.document)) {
     if (key === '_system') record.set(key, bookkeeping);

@@ -1,4 +1,5 @@
 import type { Filter } from '../commit/captured-write.ts';
+import { nodesAbove } from '../system/interval-tree.ts';
 import type { Point } from './instant.ts';
 
 /**
@@ -9,10 +10,10 @@ export function headCurrentAt(at: Point): Filter {
   return begunBy(at);
 }
 
-/** Tombstones have no `until` and are never current. */
+/** Tombstones have no end and are never current. Which nodes hold the interval only tells an index where to look. */
 export function recordCurrentAt(at: Point): Filter {
-  const ended: Filter = at instanceof Date ? { '_system.until': { $gt: at } } : { '_system.untilCv': { $gt: at.cv } };
-  return { ...ended, ...begunBy(at) };
+  if (!(at instanceof Date)) return { '_system.untilCv': { $gt: at.cv }, ...begunBy(at) };
+  return { '_system.node': { $in: nodesAbove(at) }, '_system.until': { $gt: at }, ...begunBy(at) };
 }
 
 /** What had begun at an instant, and may have ended since. */
