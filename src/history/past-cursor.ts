@@ -1,144 +1,127 @@
 import type { mongo } from 'mongoose';
-import { compareSortKeys } from '../bson/compare.ts';
-import { topLevel } from '../bson/exact.ts';
-import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
-import { hideInProjection } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
-import type { Point } from './instant.ts';
 import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
-import { recordFilter, recordProjection, recordSort } from './record-paths.ts';
+import type { PastQuery } from './past-cursor.ts';
+import { recordFilter, recordSort } from './record-paths.ts';
 
-/** What a read of the past asks for. */
-export interface PastQuery {
-  readonly filter: Filter;
-  readonly at: Point;
-  readonly visible: boolean;
-  readonly sort?: RawDocument | undefined;
-  readonly projection?: RawDocument | undefined;
-  readonly skip: number;
-  /** 0 stands for no limit, as it does for the server. */
-  readonly limit: number;
-  readonly hint?: mongo.Hint | undefined;
-  /** Options that both sides take as they are. */
-  readonly shared: Readonly<Record<string, unknown>>;
-}
+/** Stands where the driver's `FindCursor` would: what Mongoose and its users do with one, over the past. */
+export class PastCursor implements AsyncIterable<RawDocument> {
+  readonly #store: Store;
+  readonly #open: (query: PastQuery) => AsyncGenerator<RawDocument>;
+  #query: PastQuery;
+  #documents: AsyncGenerator<RawDocument> | undefined;
+  #ahead: IteratorResult<RawDocument> | undefined;
+  #transforms: ((document: RawDocument) => unknown)[] = [];
+  closed = false;
 
-/** Where a sorted answer carries its position, to be merged by; taken off again before anyone sees it. */
-const SORT_KEY = '_chronosSortKey';
+  constructor(store: Store, query: PastQuery, open: (query: PastQuery) => AsyncGenerator<RawDocument>) {
+    this.#store = store;
+    this.#query = query;
+    this.#open = open;
+  }
 
-/**
- * Yields what a query finds as of an instant: heads that were current already, and records that were current then.
- * Both sides are ordinary finds with the sort and limit of the whole, merged in the server's own order.
- */
-export async function* readPast(
-  store: Store,
-  query: PastQuery,
-  session: mongo.ClientSession,
-): AsyncGenerator<RawDocument> {
-  const heads = store.head.find(both(query.filter, headCurrentAt(query.at)), headOptions(query, session));
-  const records = store.versions.find(
-    both(recordFilter(query.filter) as Filter, recordCurrentAt(query.at)),
-    recordOptions(query, session),
-  );
-  try {
-    // The first answer of a snapshot session fixes the time of all others, so it has to be complete before the second.
-    await heads.hasNext();
-    const merged = query.sort === undefined ? inSequence(heads, records) : inOrder(store, heads, records, query);
-    yield* within(merged, query.skip, query.limit);
-  } finally {
-    await Promise.all([heads.close(), records.close()]);
+  async next(): Promise<unknown> {
+    const result = this.#ahead ?? (await this.#iterator().next());
+    this.#ahead = undefined;
+    if (result.done === true) return null;
+    return this.#transforms.reduce<unknown>((value, transform) => transform(value as RawDocument), result.value);
+  }
+
+  tryNext(): Promise<unknown> {
+    return this.next();
+  }
+
+  async hasNext(): Promise<boolean> {
+    this.#ahead ??= await this.#iterator().next();
+    return this.#ahead.done !== true;
+  }
+
+  async toArray(): Promise<unknown[]> {
+    const all: unknown[] = [];
+    for await (const document of this) all.push(document);
+    return all;
+  }
+
+  async forEach(fn: (document: unknown) => boolean | undefined): Promise<void> {
+    for await (const document of this) if (fn(document) === false) break;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RawDocument> {
+    try {
+      while (await this.hasNext()) yield (await this.next()) as RawDocument;
+    } finally {
+      await this.close();
+    }
+  }
+
+  map(transform: (document: RawDocument) => unknown): this {
+    this.#transforms.push(transform);
+    return this;
+  }
+
+  sort(sort: RawDocument): this {
+    return this.#refined({ sort });
+  }
+
+  skip(skip: number): this {
+    return this.#refined({ skip });
+  }
+
+  limit(limit: number): this {
+    return this.#refined({ limit: Math.abs(limit) });
+  }
+
+  project(projection: RawDocument): this {
+    return this.#refined({ projection });
+  }
+
+  batchSize(batchSize: number): this {
+    return this.#refined({ shared: { ...this.#query.shared, batchSize } });
+  }
+
+  addCursorFlag(): this {
+    return this;
+  }
+
+  rewind(): void {
+    void this.#documents?.return(undefined);
+    this.#documents = undefined;
+    this.#ahead = undefined;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.#documents?.return(undefined);
+  }
+
+  /** The plans of both sides, as `{ head, versions }`. */
+  async explain(verbosity?: mongo.ExplainVerbosityLike): Promise<RawDocument> {
+    const { filter, at, sort, skip, limit, hint } = this.#query;
+    const bound = limit === 0 ? {} : { limit: skip + limit };
+    const heads = this.#store.head.find(both(filter, headCurrentAt(at)), {
+      ...bound,
+      ...(sort === undefined ? {} : { sort: sort as mongo.Sort }),
+      ...(hint === undefined ? {} : { hint }),
+    });
+    const records = this.#store.versions.find(both(recordFilter(filter), recordCurrentAt(at)), {
+      ...bound,
+      ...(sort === undefined ? {} : { sort: recordSort(sort) as mongo.Sort }),
+    });
+    return { head: await explained(heads, verbosity), versions: await explained(records, verbosity) };
+  }
+
+  #iterator(): AsyncGenerator<RawDocument> {
+    this.#documents ??= this.#open(this.#query);
+    return this.#documents;
+  }
+
+  #refined(change: Partial<PastQuery>): this {
+    this.#query = { ...this.#query, ...change };
+    return this;
   }
 }
 
-type Cursor = AsyncIterable<RawDocument>;
-
-function headOptions(query: PastQuery, session: mongo.ClientSession): mongo.FindOptions {
-  const projection = shown(query, query.projection);
-  const hint = query.hint === undefined ? {} : { hint: query.hint };
-  return { ...sideOptions(query, session), ...hint, ...sorted(query, query.sort, projection) };
-}
-
-function recordOptions(query: PastQuery, session: mongo.ClientSession): mongo.FindOptions {
-  const projection = shown(query, query.projection && recordProjection(query.projection));
-  const sort = query.sort && recordSort(query.sort);
-  return { ...sideOptions(query, session), ...sorted(query, sort, projection) };
-}
-
-function sideOptions({ shared, skip, limit }: PastQuery, session: mongo.ClientSession): mongo.FindOptions {
-  return { ...shared, session, ...(limit === 0 ? {} : { limit: skip + limit }) };
-}
-
-function shown({ visible }: PastQuery, projection: RawDocument | undefined): RawDocument | undefined {
-  return visible ? projection : hideInProjection(projection);
-}
-
-function sorted(
-  { sort: wanted }: PastQuery,
-  sort: RawDocument | undefined,
-  projection: RawDocument | undefined,
-): mongo.FindOptions {
-  if (wanted === undefined) return projection === undefined ? {} : { projection };
-  return { raw: true, sort: sort as mongo.Sort, projection: { ...projection, [SORT_KEY]: { $meta: 'sortKey' } } };
-}
-
-async function* inSequence(heads: Cursor, records: Cursor): AsyncGenerator<RawDocument> {
-  yield* heads;
-  for await (const record of records) yield asDocument(record);
-}
-
-/** Sorted answers are read raw: under a collation a sort key holds bytes that are no text and would not survive. */
-async function* inOrder(
-  store: Store,
-  heads: Cursor,
-  records: Cursor,
-  { sort = {}, shared }: PastQuery,
-): AsyncGenerator<RawDocument> {
-  const directions = Object.values(sort).map(directionOf);
-  const left = keyed(store, heads);
-  const right = keyed(store, records);
-  let head = await left.next();
-  let record = await right.next();
-  while (!head.done || !record.done) {
-    const takeHead = record.done || (!head.done && compareSortKeys(head.value.key, record.value.key, directions) <= 0);
-    const { bytes } = (takeHead ? head.value : record.value) as Keyed;
-    const document = store.bson.deserialize(bytes, shared) as RawDocument;
-    delete document[SORT_KEY];
-    yield takeHead ? document : asDocument(document);
-    if (takeHead) head = await left.next();
-    else record = await right.next();
-  }
-}
-
-interface Keyed {
-  readonly bytes: Uint8Array;
-  readonly key: unknown[];
-}
-
-async function* keyed(store: Store, cursor: Cursor): AsyncGenerator<Keyed, undefined> {
-  for await (const document of cursor) {
-    const bytes = document as unknown as Uint8Array;
-    yield { bytes, key: topLevel(store.bson, bytes, SORT_KEY) as unknown[] };
-  }
-  return undefined;
-}
-
-function directionOf(order: unknown): 1 | -1 {
-  return order === -1 || order === '-1' || order === 'desc' || order === 'descending' ? -1 : 1;
-}
-
-async function* within(documents: Cursor, skip: number, limit: number): AsyncGenerator<RawDocument> {
-  let position = 0;
-  for await (const document of documents) {
-    position += 1;
-    if (position > skip) yield document;
-    if (limit > 0 && position === skip + limit) return;
-  }
-}
-
-/** A record as the document it was: its `_id` is the document's again. */
-export function asDocument(record: RawDocument): RawDocument {
-  const id = record._id;
-  if (typeof id === 'object' && id !== null && 'id' in id) record._id = id.id;
-  return record;
+function explained(cursor: mongo.FindCursor, verbosity: mongo.ExplainVerbosityLike | undefined): Promise<RawDocument> {
+  return verbosity === undefined ? cursor.explain() : cursor.explain(verbosity);
 }
