@@ -1,5 +1,5 @@
-import type { Model } from 'mongoose';
-import type { AnyDocument } from '../bson/equality.ts';
+import type { Model, Schema } from 'mongoose';
+import { type AnyDocument, definedFields, isDocument } from '../bson/equality.ts';
 import { decodeExact, type ExactDocument, equalsIgnoring, topLevel } from '../bson/exact.ts';
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
@@ -136,6 +136,16 @@ function timestampOf({ schema, base }: Model<unknown>): RawDocument {
   return path.split('.').reduceRight<unknown>((value, name) => ({ [name]: value }), now) as RawDocument;
 }
 
+/** The paths that a patch sets. Where it empties a nested object, only what is required in there can be missed. */
+function namedPaths(schema: Schema, fields: AnyDocument, prefix = ''): string[] {
+  return definedFields(fields).flatMap(([name, value]) => {
+    const path = `${prefix}${name}`;
+    if (schema.pathType(path) !== 'nested') return [path];
+    if (isDocument(value)) return namedPaths(schema, value, `${path}.`);
+    return schema.requiredPaths().filter((required) => required.startsWith(`${path}.`));
+  });
+}
+
 /** Checks the fields that the patches name, on the document as it would be. */
 async function validate(
   model: Model<unknown>,
@@ -144,10 +154,11 @@ async function validate(
   patches: readonly AnyDocument[],
 ): Promise<void> {
   const document = bson.deserialize(bson.serialize(merged)) as RawDocument;
-  const named = patches.flatMap((patch) => [...entriesOf(patch as ExactDocument)].map(([name]) => name));
+  const named = patches.flatMap((patch) => namedPaths(model.schema, patch));
   const { discriminatorKey = '__t' } = model.schema.options as { discriminatorKey?: string };
   // The other fields are left out, since validating a document casts all of it, also what has long been stored.
-  const touched = [...named, discriminatorKey].filter((name) => Object.hasOwn(document, name));
+  const fields = named.map((path) => path.split('.')[0] as string);
+  const touched = [...fields, discriminatorKey].filter((name) => Object.hasOwn(document, name));
   const part = Object.fromEntries(touched.map((name) => [name, document[name]]));
   const { validate: check } = model as unknown as { validate(...args: unknown[]): Promise<unknown> };
   await check.call(model, part, [...new Set(named)], document);
