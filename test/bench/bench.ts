@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import mongoose, { type Mongoose } from 'mongoose';
+import { startMongo } from '../support/servers.ts';
+import type { Bench, ConnectOptions, Figure } from './bench-case.ts';
+
+export interface BenchSettings {
+  readonly quick: boolean;
+  readonly chronos: Bench['chronos'];
+  readonly sharedUri: string;
+  readonly report: (figure: Figure) => void;
+  readonly note: (text: string) => void;
+}
+
+/** Runs `use` with a bench of its own, and closes what that handed out. */
+export async function withBench(settings: BenchSettings, use: (bench: Bench) => Promise<void>): Promise<void> {
+  const closers: (() => Promise<unknown>)[] = [];
+  const { sharedUri, ...given } = settings;
+  try {
+    await use({
+      ...given,
+      async connect({ uri = sharedUri, from = mongoose }: ConnectOptions = {}): Promise<Mongoose> {
+        const own = new from.Mongoose();
+        await own.connect(uri, { dbName: `bench-${randomBytes(4).toString('hex')}` });
+        closers.unshift(async () => {
+          await own.connection.dropDatabase();
+          await own.disconnect();
+        });
+        return own;
+      },
+      async startMongo(options = {}): Promise<string> {
+        const server = await startMongo({ progress: () => {}, ...options });
+        closers.push(server.stop);
+        return server.uri;
+      },
+    });
+  } finally {
+    for (const close of closers) await close();
+  }
+}

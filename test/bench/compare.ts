@@ -1,0 +1,91 @@
+import type { Mongoose } from 'mongoose';
+import type { Bench, Figure, Goal } from './bench-case.ts';
+import { cpuUsed } from './cpu.ts';
+import { median, quantile, spreadOf } from './statistics.ts';
+
+/** One way of doing the same thing. */
+export interface Variant {
+  /** Runs before each slice, unmeasured. */
+  readonly prepare?: () => Promise<void>;
+  /** Begins the measured operation once more, or answers `undefined` where `prepare` left nothing more to do. */
+  readonly operation: () => Promise<unknown> | undefined;
+}
+
+export interface Rounds {
+  readonly callers: number;
+  /** @default 7 */
+  readonly rounds?: number;
+  /** How long each variant runs in each round. @default 1000 */
+  readonly sliceMs?: number;
+}
+
+export interface Comparison {
+  /** Throughput of the second variant as a share of the first one's, in each round. */
+  readonly ratios: readonly number[];
+  /** CPU per operation, likewise. */
+  readonly cpu: readonly number[];
+  /** 99th percentile of the latency, likewise. */
+  readonly p99: readonly number[];
+}
+
+interface Slice {
+  readonly perSecond: number;
+  readonly cpuPerOperation: number;
+  readonly p99: number;
+}
+
+/** Runs both variants in turn, A B A B, on one server and in one process, after a slice of each to warm up. */
+export async function compare(
+  bench: Bench,
+  mongoose: Mongoose,
+  baseline: Variant,
+  contender: Variant,
+  { callers, rounds = 7, sliceMs = 1000 }: Rounds,
+): Promise<Comparison> {
+  const [count, ms] = bench.quick ? [3, sliceMs / 3] : [rounds, sliceMs];
+  await slice(mongoose, baseline, callers, ms);
+  await slice(mongoose, contender, callers, ms);
+  const ratios: number[] = [];
+  const cpu: number[] = [];
+  const p99: number[] = [];
+  for (let round = 0; round < count; round++) {
+    const a = await slice(mongoose, baseline, callers, ms);
+    const b = await slice(mongoose, contender, callers, ms);
+    ratios.push(b.perSecond / a.perSecond);
+    cpu.push(b.cpuPerOperation / a.cpuPerOperation);
+    p99.push(b.p99 / a.p99);
+  }
+  return { ratios, cpu, p99 };
+}
+
+/** The figure of a comparison: medians, with the spread over the rounds. */
+export function figureOf(
+  { ratios, cpu }: Comparison,
+  figure: { readonly name: string; readonly callers: number; readonly goal?: Goal; readonly means: string },
+): Figure {
+  return { ...figure, ratio: median(ratios), spread: spreadOf(ratios), cpu: median(cpu) };
+}
+
+async function slice(mongoose: Mongoose, variant: Variant, callers: number, ms: number): Promise<Slice> {
+  await variant.prepare?.();
+  const latencies: number[] = [];
+  const cpuBefore = await cpuUsed(mongoose);
+  const started = performance.now();
+  const caller = async (): Promise<void> => {
+    while (performance.now() - started < ms) {
+      const begun = performance.now();
+      const pending = variant.operation();
+      if (pending === undefined) return;
+      await pending;
+      latencies.push(performance.now() - begun);
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  const seconds = (performance.now() - started) / 1000;
+  const cpu = (await cpuUsed(mongoose)) - cpuBefore;
+  return {
+    perSecond: latencies.length / seconds,
+    cpuPerOperation: cpu / latencies.length,
+    p99: quantile(latencies, 0.99),
+  };
+}
