@@ -13,8 +13,8 @@ import type { ChronosModelType } from './model-type.ts';
  *
  * @throws ConfigError if the model's schema does not have the plugin
  */
-export function versioned<T, QueryHelpers, Methods, Virtuals>(
-  model: Model<T, QueryHelpers, Methods, Virtuals>,
+export function versioned<T, QueryHelpers, Methods, Virtuals, Hydrated, S>(
+  model: Model<T, QueryHelpers, Methods, Virtuals, Hydrated, S>,
 ): ChronosModelType<T, QueryHelpers, Methods, Virtuals> {
   if (isVersioned(model)) return model as unknown as ChronosModelType<T, QueryHelpers, Methods, Virtuals>;
   throw new ConfigError({

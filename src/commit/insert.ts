@@ -3,9 +3,9 @@ import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts
 import { insideTransaction, majority } from './driver-options.ts';
 import { findPastLives } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
+import { requirePreconditions } from './preconditions.ts';
 import { insertedSystem, type PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
-import { requireTransactions } from './topology.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
 
@@ -33,7 +33,7 @@ export async function insertAll(
  * document itself, and each insert is atomic.
  */
 async function insertOutright(store: Store, inserts: readonly CapturedInsert[], options: DriverOptions): Promise<void> {
-  await requireTransactions(store);
+  await requirePreconditions(store);
   const documents = inserts.map((insert) => stamped(store, insert));
   await send(store, documents, majority(options, store.head));
 }

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
+import { requirePreconditions } from './preconditions.ts';
 import type { Store } from './store.ts';
-import { requireTransactions } from './topology.ts';
 
 const NAMESPACE_EXISTS = 48;
 
@@ -31,7 +31,7 @@ export function forgetVersions(store: Store): void {
 }
 
 async function create(store: Store): Promise<boolean> {
-  await requireTransactions(store);
+  await requirePreconditions(store);
   const { db } = store.versions as unknown as { db: mongo.Db };
   const isNew = await createCollection(db, store.versions.collectionName);
   for (const [keys, options] of versionIndexes(store)) await store.versions.createIndex(keys, options);

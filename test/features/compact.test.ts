@@ -4,14 +4,16 @@ import { chronos, versioned } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 
 const mongoose = await testDatabase();
-const schema = new mongoose.Schema({ n: Number, body: { type: Map, of: String } });
+const schema = new mongoose.Schema({ n: Number, body: Object });
 schema.plugin(chronos);
 const Doc = versioned(mongoose.model('CompactDoc', schema));
 
 /** Documents of about 2 KB of noise, each changed a little many times, in the order of time. */
 async function history(documents: number, versions: number): Promise<{ _id: unknown }[]> {
   const fields = () => Array.from({ length: 15 }, (_, i) => [`f${i}`, randomBytes(90).toString('base64')] as const);
-  const docs = await Doc.insertMany(Array.from({ length: documents }, () => ({ n: 0, body: new Map(fields()) })));
+  const docs = await Doc.insertMany(
+    Array.from({ length: documents }, () => ({ n: 0, body: Object.fromEntries(fields()) })),
+  );
   for (let n = 1; n <= versions; n++) {
     await Doc.bulkWrite(docs.map(({ _id }) => ({ updateOne: { filter: { _id }, update: { $set: { n } } } })));
   }
