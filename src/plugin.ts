@@ -38,7 +38,7 @@ export function chronos(schema: AnySchema, options?: ChronosPluginOptions): void
   schema.on('init', (model: Model<unknown>) => install(model as AnyModel));
 
   function install(model: AnyModel): void {
-    installCapture(model, resolved, (store) => new PastReader(store, resolved.visible));
+    installCapture(model, resolved, (store, isVersioned) => new PastReader(store, resolved.visible, isVersioned));
     installApi(model, resolved, install);
   }
 }

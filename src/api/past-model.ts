@@ -1,4 +1,4 @@
-import type { Aggregate, HydratedDocument, Model, PipelineStage, Schema } from 'mongoose';
+import type { HydratedDocument, Model, Schema } from 'mongoose';
 import type { Point } from '../history/instant.ts';
 import type { ChronosMethods } from './model-type.ts';
 
@@ -12,6 +12,7 @@ type Reads =
   | 'estimatedDocumentCount'
   | 'distinct'
   | 'exists'
+  | 'aggregate'
   | 'where';
 
 /** A model as it was at an instant: what reads is there, with its results read-only, and what writes is not. */
@@ -23,7 +24,6 @@ export interface PastModel<T, QueryHelpers = None, Methods = None, Virtuals = No
   readonly modelName: string;
   readonly schema: Schema;
   readonly at: Point;
-  aggregate<R = unknown>(pipeline?: PipelineStage[]): Aggregate<R[]>;
 }
 
 /** A document as it was at an instant. It cannot be saved; `restore` makes its content current again. */

@@ -24,6 +24,9 @@ export type AnyModel = Model<unknown> & {
   readonly prototype: Record<PropertyKey, unknown>;
 };
 
+/** Makes what reads the past of a collection; told which collections have one. */
+type PastOf = (store: Store, isVersioned: (collection: string) => boolean) => PastReader;
+
 /** Marks a collection that captures already. */
 const captures = Symbol('chronos captures');
 
@@ -34,7 +37,7 @@ const versionedNames = new WeakMap<Connection, Set<string>>();
  * Puts a capturing collection in the place of a model's own, wherever Mongoose keeps it. Mongoose announces a model
  * twice, and models may share a collection: doing it again changes nothing.
  */
-export function installCapture(model: AnyModel, options: ChronosOptions, pastOf: (store: Store) => PastReader): void {
+export function installCapture(model: AnyModel, options: ChronosOptions, pastOf: PastOf): void {
   const native = model.$__collection;
   if (captures in native) return;
   const capturing = capturingCollection(model, native, options, pastOf);
@@ -54,7 +57,7 @@ function capturingCollection(
   model: AnyModel,
   native: MongooseCollection,
   options: ChronosOptions,
-  pastOf: (store: Store) => PastReader,
+  pastOf: PastOf,
 ): MongooseCollection {
   let driver: DriverCollection | null = null;
   let versioned: DriverCollection | null = null;
@@ -80,15 +83,16 @@ function versionedOf(
   native: MongooseCollection,
   driver: DriverCollection,
   options: ChronosOptions,
-  pastOf: (store: Store) => PastReader,
+  pastOf: PastOf,
 ): DriverCollection {
   const committer = committerOf(model, native, driver, options);
+  const isVersioned = (name: string) => namesOf(native.conn).has(name);
   return versionedCollection(driver, {
     committer,
-    past: pastOf(committer.store),
+    past: pastOf(committer.store, isVersioned),
     modelName: model.modelName,
     visible: options.visible,
-    isVersioned: (name) => namesOf(native.conn).has(name),
+    isVersioned,
     ambientSession: () => transactionStorage(native.conn)?.getStore()?.session,
   });
 }

@@ -7,7 +7,7 @@ import { VersionNotFoundError } from '../errors.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
 import type { Point } from './instant.ts';
 import { begunBy, headCurrentAt, recordCurrentAt } from './interval.ts';
-import { asDocument } from './past-cursor.ts';
+import { asDocument } from './past-query.ts';
 
 /** One version as it is stored: its bookkeeping, and its bytes with `_id` and `_system` still as they are stored. */
 export interface StoredVersion {

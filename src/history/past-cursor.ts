@@ -1,31 +1,32 @@
 import type { mongo } from 'mongoose';
-import type { Store } from '../commit/store.ts';
 import type { RawDocument } from '../types.ts';
-import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
-import type { PastQuery } from './past-cursor.ts';
-import { recordFilter, recordSort } from './record-paths.ts';
+import { type PastQuery, sortOf } from './past-query.ts';
+
+/** The ways in which a {@link PastCursor} has its query answered. */
+export interface PastAnswers {
+  oneByOne(query: PastQuery): AsyncGenerator<RawDocument>;
+  all(query: PastQuery): Promise<RawDocument[]>;
+  explain(query: PastQuery, verbosity: mongo.ExplainVerbosityLike | undefined): Promise<RawDocument>;
+}
 
 /** Stands where the driver's `FindCursor` would: what Mongoose and its users do with one, over the past. */
 export class PastCursor implements AsyncIterable<RawDocument> {
-  readonly #store: Store;
-  readonly #open: (query: PastQuery) => AsyncGenerator<RawDocument>;
+  readonly #answers: PastAnswers;
   #query: PastQuery;
   #documents: AsyncGenerator<RawDocument> | undefined;
   #ahead: IteratorResult<RawDocument> | undefined;
   #transforms: ((document: RawDocument) => unknown)[] = [];
   closed = false;
 
-  constructor(store: Store, query: PastQuery, open: (query: PastQuery) => AsyncGenerator<RawDocument>) {
-    this.#store = store;
+  constructor(query: PastQuery, answers: PastAnswers) {
     this.#query = query;
-    this.#open = open;
+    this.#answers = answers;
   }
 
   async next(): Promise<unknown> {
     const result = this.#ahead ?? (await this.#iterator().next());
     this.#ahead = undefined;
-    if (result.done === true) return null;
-    return this.#transforms.reduce<unknown>((value, transform) => transform(value as RawDocument), result.value);
+    return result.done === true ? null : this.#transformed(result.value);
   }
 
   tryNext(): Promise<unknown> {
@@ -38,9 +39,9 @@ export class PastCursor implements AsyncIterable<RawDocument> {
   }
 
   async toArray(): Promise<unknown[]> {
-    const all: unknown[] = [];
-    for await (const document of this) all.push(document);
-    return all;
+    const documents = this.#documents === undefined ? await this.#answers.all(this.#query) : await this.#rest();
+    this.closed = true;
+    return documents.map((document) => this.#transformed(document));
   }
 
   async forEach(fn: (document: unknown) => boolean | undefined): Promise<void> {
@@ -60,8 +61,8 @@ export class PastCursor implements AsyncIterable<RawDocument> {
     return this;
   }
 
-  sort(sort: RawDocument): this {
-    return this.#refined({ sort });
+  sort(sort: unknown): this {
+    return this.#refined({ sort: sortOf(sort) });
   }
 
   skip(skip: number): this {
@@ -96,23 +97,22 @@ export class PastCursor implements AsyncIterable<RawDocument> {
   }
 
   /** The plans of both sides, as `{ head, versions }`. */
-  async explain(verbosity?: mongo.ExplainVerbosityLike): Promise<RawDocument> {
-    const { filter, at, sort, skip, limit, hint } = this.#query;
-    const bound = limit === 0 ? {} : { limit: skip + limit };
-    const heads = this.#store.head.find(both(filter, headCurrentAt(at)), {
-      ...bound,
-      ...(sort === undefined ? {} : { sort: sort as mongo.Sort }),
-      ...(hint === undefined ? {} : { hint }),
-    });
-    const records = this.#store.versions.find(both(recordFilter(filter), recordCurrentAt(at)), {
-      ...bound,
-      ...(sort === undefined ? {} : { sort: recordSort(sort) as mongo.Sort }),
-    });
-    return { head: await explained(heads, verbosity), versions: await explained(records, verbosity) };
+  explain(verbosity?: mongo.ExplainVerbosityLike): Promise<RawDocument> {
+    return this.#answers.explain(this.#query, verbosity);
+  }
+
+  #transformed(document: RawDocument): unknown {
+    return this.#transforms.reduce<unknown>((value, transform) => transform(value as RawDocument), document);
+  }
+
+  async #rest(): Promise<RawDocument[]> {
+    const rest = this.#ahead?.done === false ? [this.#ahead.value] : [];
+    for await (const document of this.#iterator()) rest.push(document);
+    return rest;
   }
 
   #iterator(): AsyncGenerator<RawDocument> {
-    this.#documents ??= this.#open(this.#query);
+    this.#documents ??= this.#answers.oneByOne(this.#query);
     return this.#documents;
   }
 
@@ -120,8 +120,4 @@ export class PastCursor implements AsyncIterable<RawDocument> {
     this.#query = { ...this.#query, ...change };
     return this;
   }
-}
-
-function explained(cursor: mongo.FindCursor, verbosity: mongo.ExplainVerbosityLike | undefined): Promise<RawDocument> {
-  return verbosity === undefined ? cursor.explain() : cursor.explain(verbosity);
 }

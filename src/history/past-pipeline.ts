@@ -1,49 +1,159 @@
-import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import { operatorOf } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { Point } from './instant.ts';
 import { headCurrentAt, recordCurrentAt } from './interval.ts';
-import { recordFilter, recordSort } from './record-paths.ts';
+import { RECORD_STAGES } from './past-query.ts';
+import { recordFilter, recordPath, recordSort } from './record-paths.ts';
 
-/** Stages that read another collection, or this one's present. */
-const JOINS = new Set(['$lookup', '$graphLookup', '$unionWith']);
-const INDEX_BOUND = new Set(['$geoNear', '$search', '$searchMeta', '$vectorSearch']);
+/** Stages that the server allows only where there is an index or a collection that the past does not have. */
+const UNANSWERABLE = new Map([
+  ['$geoNear', 'versions have no such index. Filter with $match and $geoWithin instead'],
+  ['$search', 'versions have no such index. Filter with $match and $regex instead'],
+  ['$searchMeta', 'versions have no such index. Filter with $match and $regex instead'],
+  ['$vectorSearch', 'versions have no such index. Filter with $match instead'],
+  ['$graphLookup', 'it would follow references of the present. Read with asOf(at).find() and populate() instead'],
+  ['$out', 'the server does not write from a snapshot. Read the result and write it with insertMany'],
+  ['$merge', 'the server does not write from a snapshot. Read the result and write it with bulkWrite'],
+  ['$changeStream', 'changes are of the present'],
+  ['$collStats', 'statistics are of the present'],
+  ['$indexStats', 'statistics are of the present'],
+]);
 
 /**
- * The pipeline that gives, on the head's collection, what the given one would have given at an instant: the documents
- * current then, from both sides, and on them the given stages. Leading `$match` stages, and a `$sort` with its `$limit`,
- * are done on each side first, where there are indexes.
+ * Turns pipelines into ones that give what the given one would have given at an instant. What they read from other
+ * versioned collections is of that instant too.
  */
-export function pastPipeline(
-  store: Store,
-  pipeline: readonly RawDocument[],
-  at: Point,
-  visible: boolean,
-): RawDocument[] {
-  for (const stage of pipeline) refuseUnanswerable(stage);
-  const matches = leadingMatches(pipeline);
-  const rest = pipeline.slice(matches.length);
-  const top = topOf(rest);
-  const records = [
-    { $match: recordCurrentAt(at) },
-    ...matches.map((stage) => ({ $match: recordFilter(stage.$match as RawDocument) })),
-    ...top.map((stage) => ('$sort' in stage ? { $sort: recordSort(stage.$sort as RawDocument) } : stage)),
-    { $set: { _id: '$_id.id' } },
-  ];
-  return [
-    { $match: headCurrentAt(at) },
-    ...matches,
-    ...top,
-    { $unionWith: { coll: store.versions.collectionName, pipeline: records } },
-    ...(visible ? [] : [{ $unset: '_system' }]),
-    ...rest,
-  ];
+export class PastPipeline {
+  readonly #at: Point;
+  readonly #visible: boolean;
+  readonly #isVersioned: (collection: string) => boolean;
+
+  constructor(at: Point, visible: boolean, isVersioned: (collection: string) => boolean) {
+    this.#at = at;
+    this.#visible = visible;
+    this.#isVersioned = isVersioned;
+  }
+
+  /**
+   * The documents of a collection that were current then, from both sides, and on them the given stages. Leading
+   * `$match` stages, and a `$sort` with its `$limit`, are done on each side first, where there are indexes.
+   */
+  of(collection: string, pipeline: readonly RawDocument[]): RawDocument[] {
+    const matches = leadingMatches(pipeline);
+    const rest = pipeline.slice(matches.length);
+    const top = topOf(rest);
+    const records = [
+      ...matches.map((stage) => ({ $match: recordFilter(stage.$match as RawDocument) })),
+      { $match: recordCurrentAt(this.#at) },
+      ...top.map((stage) => ('$sort' in stage ? { $sort: recordSort(stage.$sort as RawDocument) } : stage)),
+      ...RECORD_STAGES,
+    ];
+    return [
+      ...matches,
+      { $match: headCurrentAt(this.#at) },
+      ...top,
+      { $unionWith: { coll: versionsOf(collection), pipeline: records } },
+      ...this.#hiding(),
+      ...this.#stages(rest),
+    ];
+  }
+
+  #hiding(): RawDocument[] {
+    return this.#visible ? [] : [{ $unset: '_system' }];
+  }
+
+  #stages(stages: readonly RawDocument[]): RawDocument[] {
+    return stages.flatMap((stage) => this.#stage(stage));
+  }
+
+  #stage(stage: RawDocument): RawDocument[] {
+    const operator = operatorOf(stage);
+    const refusal = UNANSWERABLE.get(operator);
+    if (refusal !== undefined) throw unanswerable(operator, refusal);
+    switch (operator) {
+      case '$lookup':
+        return this.#lookup(stage.$lookup as Lookup);
+      case '$unionWith':
+        return [{ $unionWith: this.#union(stage.$unionWith as Union | string) }];
+      case '$facet':
+        return [{ $facet: this.#facets(stage.$facet as Readonly<Record<string, readonly RawDocument[]>>) }];
+      default:
+        return [stage];
+    }
+  }
+
+  #facets(facets: Readonly<Record<string, readonly RawDocument[]>>): RawDocument {
+    return Object.fromEntries(Object.entries(facets).map(([name, stages]) => [name, this.#stages(stages)]));
+  }
+
+  #union(union: Union | string): RawDocument {
+    const { coll, pipeline = [] } = typeof union === 'string' ? { coll: union } : union;
+    if (coll === undefined) return { pipeline: this.#stages(pipeline) };
+    return { coll, pipeline: this.#isVersioned(coll) ? this.of(coll, pipeline) : this.#stages(pipeline) };
+  }
+
+  /**
+   * A join by equal fields becomes two, one with the heads and one with the records; one by a pipeline alone reads both
+   * in that pipeline. Where there are fields and a pipeline that is more than a filter, neither gives the same.
+   */
+  #lookup(lookup: Lookup): RawDocument[] {
+    const { from, localField, foreignField, pipeline = [], as } = lookup;
+    if (from === undefined || !this.#isVersioned(from)) {
+      return [{ $lookup: pipeline.length === 0 ? lookup : { ...lookup, pipeline: this.#stages(pipeline) } }];
+    }
+    if (localField === undefined || foreignField === undefined) {
+      return [{ $lookup: { ...lookup, pipeline: this.of(from, pipeline) } }];
+    }
+    if (!pipeline.every((stage) => operatorOf(stage) === '$match')) {
+      throw unanswerable(
+        '$lookup with localField, foreignField and a pipeline of more than $match',
+        'versions are joined apart from current documents. Move the other stages behind the $lookup',
+      );
+    }
+    const heads = [{ $match: headCurrentAt(this.#at) }, ...pipeline, ...this.#hiding()];
+    const matches = pipeline.map((stage) => ({ $match: recordFilter(stage.$match as RawDocument) }));
+    const records = [{ $match: recordCurrentAt(this.#at) }, ...matches, ...RECORD_STAGES, ...this.#hiding()];
+    return [
+      { $lookup: { ...lookup, pipeline: heads } },
+      {
+        $lookup: {
+          ...lookup,
+          from: versionsOf(from),
+          foreignField: recordPath(foreignField),
+          pipeline: records,
+          as: JOINED_RECORDS,
+        },
+      },
+      { $set: { [as]: { $concatArrays: [`$${as}`, `$${JOINED_RECORDS}`] } } },
+      { $unset: JOINED_RECORDS },
+    ];
+  }
 }
 
-function leadingMatches(pipeline: readonly RawDocument[]): RawDocument[] {
+interface Lookup {
+  readonly from?: string;
+  readonly localField?: string;
+  readonly foreignField?: string;
+  readonly pipeline?: readonly RawDocument[];
+  readonly as: string;
+}
+
+interface Union {
+  readonly coll?: string;
+  readonly pipeline?: readonly RawDocument[];
+}
+
+/** Where a join keeps the records until they are put behind the heads. */
+const JOINED_RECORDS = '_chronosJoined';
+
+function versionsOf(collection: string): string {
+  return `${collection}_ver`;
+}
+
+function leadingMatches(pipeline: readonly RawDocument[]): readonly RawDocument[] {
   const end = pipeline.findIndex((stage) => operatorOf(stage) !== '$match');
-  return end === -1 ? [...pipeline] : pipeline.slice(0, end);
+  return end === -1 ? pipeline : pipeline.slice(0, end);
 }
 
 /** The best of each side contain the best of both: `$sort`, `$skip` and `$limit` become `$sort` and a longer `$limit`. */
@@ -54,19 +164,6 @@ function topOf([sort, second, third]: readonly RawDocument[]): RawDocument[] {
   return [sort, { $limit: Number(second.$skip) + Number(third.$limit) }];
 }
 
-function refuseUnanswerable(stage: RawDocument): void {
-  const operator = operatorOf(stage);
-  if (INDEX_BOUND.has(operator)) {
-    throw new ConfigError({
-      message: `Cannot use ${operator} as of a past instant: versions have no such index. Filter with $match and $geoWithin or $regex instead`,
-    });
-  }
-  if (JOINS.has(operator)) {
-    throw new ConfigError({
-      message: `Cannot use ${operator} as of a past instant: it would join the present. Read with asOf(at).find() and populate(), which reads references at the same instant`,
-    });
-  }
-  if (operator === '$facet') {
-    for (const inner of Object.values(stage.$facet as Record<string, RawDocument[]>)) inner.forEach(refuseUnanswerable);
-  }
+function unanswerable(operator: string, reason: string): ConfigError {
+  return new ConfigError({ message: `Cannot use ${operator} as of a past instant: ${reason}` });
 }

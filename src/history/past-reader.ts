@@ -3,14 +3,16 @@ import { canonicalKey } from '../bson/compare.ts';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import { pinnedId } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
-import { hideInProjection } from '../system/hide.ts';
+import { ConfigError } from '../errors.ts';
 import type { Instant, RawDocument } from '../types.ts';
 import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './instant.ts';
 import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
-import { asDocument, type PastQuery, readPast } from './past-cursor.ts';
-import { pastPipeline } from './past-pipeline.ts';
-import { PastCursor } from './past-result.ts';
-import { recordFilter, recordPath, recordProjection } from './record-paths.ts';
+import { PastCursor } from './past-cursor.ts';
+import { PastPipeline } from './past-pipeline.ts';
+import { asDocument, findHeads, findRecords, type PastQuery, sortOf } from './past-query.ts';
+import { readAllPast, readPast } from './read-past.ts';
+import { recordFilter, recordPath } from './record-paths.ts';
+import { consistentAggregate, inSnapshot, isConsistent } from './snapshot.ts';
 
 /** Options that mean the same on either side of an answer. */
 const SHARED = [
@@ -27,6 +29,8 @@ const SHARED = [
   'useBigInt64',
 ];
 
+type Session = mongo.ClientSession | undefined;
+
 /**
  * Answers the driver's reading calls as of the instant in their options. An answer that takes more than one command
  * takes them all in one snapshot, or in the caller's transaction: beside writers it would miss or repeat documents.
@@ -34,31 +38,40 @@ const SHARED = [
 export class PastReader {
   readonly #store: Store;
   readonly #visible: boolean;
+  readonly #isVersioned: (collection: string) => boolean;
 
-  constructor(store: Store, visible: boolean) {
+  constructor(store: Store, visible: boolean, isVersioned: (collection: string) => boolean) {
     this.#store = store;
     this.#visible = visible;
+    this.#isVersioned = isVersioned;
   }
 
   find(filter: Filter, options: DriverOptions): PastCursor {
-    const query = this.#queryOf(filter, options);
-    return new PastCursor(this.#store, query, (final) => this.#read(final, options.session ?? undefined));
+    const callers = options.session ?? undefined;
+    return new PastCursor(this.#queryOf(filter, options), {
+      oneByOne: (query) => this.#oneByOne(query, callers),
+      all: (query) => inSnapshot(this.#store, callers, (session) => readAllPast(this.#store, query, session)),
+      explain: (query, verbosity) => this.#explain(query, callers, verbosity),
+    });
   }
 
   async findOne(filter: Filter, options: DriverOptions): Promise<RawDocument | null> {
     const query = this.#queryOf(filter, { ...options, limit: 1 });
-    const id = pinnedId(filter);
-    if (id !== undefined && query.skip === 0) return this.#findPinned(query, options.session ?? undefined);
-    for await (const document of this.#read(query, options.session ?? undefined)) return document;
-    return null;
+    const callers = options.session ?? undefined;
+    if (options.explain !== undefined)
+      return this.#explain(query, callers, options.explain as mongo.ExplainVerbosityLike);
+    if (pinnedId(filter) !== undefined && query.skip === 0) return this.#findPinned(query, callers);
+    const [document] = await inSnapshot(this.#store, callers, (session) => readAllPast(this.#store, query, session));
+    return document ?? null;
   }
 
   async countDocuments(filter: Filter, options: DriverOptions): Promise<number> {
     const { at, shared, skip, limit } = this.#queryOf(filter, options);
-    const total = await this.#inSnapshot(options.session ?? undefined, async (session) => {
-      const heads = await this.#store.head.countDocuments(both(filter, headCurrentAt(at)), { ...shared, session });
-      const records = both(recordFilter(filter) as Filter, recordCurrentAt(at));
-      return heads + (await this.#store.versions.countDocuments(records, { ...shared, session }));
+    const { head, versions } = this.#store;
+    const total = await inSnapshot(this.#store, options.session ?? undefined, async (session) => {
+      const heads = await head.countDocuments(both(filter, headCurrentAt(at)), { ...shared, session });
+      const records = both(recordFilter(filter), recordCurrentAt(at));
+      return heads + (await versions.countDocuments(records, { ...shared, session }));
     });
     const rest = Math.max(0, total - skip);
     return limit === 0 ? rest : Math.min(rest, limit);
@@ -66,94 +79,85 @@ export class PastReader {
 
   async distinct(key: string, filter: Filter, options: DriverOptions): Promise<unknown[]> {
     const { at, shared } = this.#queryOf(filter, options);
-    const values = await this.#inSnapshot(options.session ?? undefined, async (session) => {
-      const heads = await this.#store.head.distinct(key, both(filter, headCurrentAt(at)), { ...shared, session });
-      const records = both(recordFilter(filter) as Filter, recordCurrentAt(at));
-      return [...heads, ...(await this.#store.versions.distinct(recordPath(key), records, { ...shared, session }))];
+    const { head, versions } = this.#store;
+    const values = await inSnapshot(this.#store, options.session ?? undefined, async (session) => {
+      const heads = await head.distinct(key, both(filter, headCurrentAt(at)), { ...shared, session });
+      const records = both(recordFilter(filter), recordCurrentAt(at));
+      return [...heads, ...(await versions.distinct(recordPath(key), records, { ...shared, session }))];
     });
-    return [
-      ...new Map(values.map((value): [string, unknown] => [canonicalKey(value), value]).reverse()).values(),
-    ].reverse();
+    return shared.collation === undefined ? differing(values) : this.#differingUnder(shared, values);
   }
 
   aggregate(pipeline: readonly RawDocument[], options: DriverOptions): mongo.AggregationCursor {
-    const { chronos, session, readConcern: _own, ...rest } = options;
-    const stages = pastPipeline(this.#store, pipeline, this.#instant(options), this.#visible);
-    const consistent = session?.inTransaction() || session?.snapshotEnabled;
-    const reading = consistent ? { session } : { readConcern: { level: 'snapshot' as const } };
-    return this.#store.head.aggregate(stages, { ...rest, ...reading } as mongo.AggregateOptions);
+    if (options.session?.inTransaction()) throw aggregateInTransaction();
+    const { chronos: _read, ...rest } = options;
+    const past = new PastPipeline(this.#instant(options), this.#visible, this.#isVersioned);
+    return consistentAggregate(this.#store, past.of(this.#store.head.collectionName, pipeline), rest);
   }
 
   /**
    * One document by its id takes both sides at once, without a snapshot. Only an update in between can make both miss:
    * the head was read after it and the records before; then the record it left is there when asked for again.
    */
-  async #findPinned(query: PastQuery, session: mongo.ClientSession | undefined): Promise<RawDocument | null> {
-    const head = () => this.#findHead(query, session);
-    const record = () => this.#findRecord(query, session);
-    if (session !== undefined) return (await head()) ?? (await record());
+  async #findPinned(query: PastQuery, session: Session): Promise<RawDocument | null> {
+    const unsorted = { ...query, sort: undefined };
+    const head = () => only(findHeads(this.#store, unsorted, session));
+    const record = async () => {
+      const found = await only(findRecords(this.#store, unsorted, session));
+      return found === null ? null : asDocument(found);
+    };
+    if (isConsistent(session)) return (await head()) ?? (await record());
     const [current, past] = await Promise.all([head(), record()]);
     return current ?? past ?? (await record());
   }
 
-  #findHead({ filter, at, projection, shared }: PastQuery, session?: mongo.ClientSession): Promise<RawDocument | null> {
-    const options = { ...shared, ...(session === undefined ? {} : { session }), ...this.#shown(projection) };
-    return this.#store.head.findOne(both(filter, headCurrentAt(at)), options as mongo.FindOptions);
-  }
-
-  async #findRecord(
-    { filter, at, projection, shared }: PastQuery,
-    session?: mongo.ClientSession,
-  ): Promise<RawDocument | null> {
-    const shown = this.#shown(projection && recordProjection(projection));
-    const options = { ...shared, ...(session === undefined ? {} : { session }), ...shown };
-    const condition = both(recordFilter(filter) as Filter, recordCurrentAt(at));
-    const record = await this.#store.versions.findOne(condition, options as mongo.FindOptions);
-    return record === null ? null : asDocument(record);
-  }
-
-  #shown(projection: RawDocument | undefined): { projection?: RawDocument } {
-    const shown = this.#visible ? projection : hideInProjection(projection);
-    return shown === undefined ? {} : { projection: shown };
-  }
-
-  async *#read(query: PastQuery, callers: mongo.ClientSession | undefined): AsyncGenerator<RawDocument> {
-    const session = callers ?? this.#store.client.startSession({ snapshot: true });
-    try {
-      yield* readPast(this.#store, query, session);
-    } finally {
-      if (session !== callers) await session.endSession();
-    }
-  }
-
-  async #inSnapshot<T>(
-    callers: mongo.ClientSession | undefined,
-    read: (session: mongo.ClientSession) => Promise<T>,
-  ): Promise<T> {
-    if (callers !== undefined) return read(callers);
+  async *#oneByOne(query: PastQuery, callers: Session): AsyncGenerator<RawDocument> {
+    if (isConsistent(callers)) return yield* readPast(this.#store, query, callers);
     const session = this.#store.client.startSession({ snapshot: true });
     try {
-      return await read(session);
+      yield* readPast(this.#store, query, session);
     } finally {
       await session.endSession();
     }
   }
 
+  /** The plans of both sides. */
+  async #explain(
+    query: PastQuery,
+    session: Session,
+    verbosity: mongo.ExplainVerbosityLike | undefined,
+  ): Promise<RawDocument> {
+    const plan = (cursor: mongo.FindCursor) => (verbosity === undefined ? cursor.explain() : cursor.explain(verbosity));
+    return {
+      head: await plan(findHeads(this.#store, query, session)),
+      versions: await plan(findRecords(this.#store, query, session)),
+    };
+  }
+
+  /** What is the same under a collation only the server can tell. */
+  async #differingUnder(shared: PastQuery['shared'], values: readonly unknown[]): Promise<unknown[]> {
+    const { db } = this.#store.versions as unknown as { db: mongo.Db };
+    const groups = db.aggregate(
+      [{ $documents: values.map((value) => ({ value: { $literal: value } })) }, { $group: { _id: '$value' } }],
+      shared,
+    );
+    return (await groups.toArray()).map(({ _id }) => _id as unknown);
+  }
+
   #queryOf(filter: Filter, options: DriverOptions): PastQuery {
     const { sort, projection, fields, skip, limit, hint } = options as {
-      sort?: RawDocument;
+      sort?: unknown;
       projection?: RawDocument;
       fields?: RawDocument;
       skip?: number;
       limit?: number;
       hint?: mongo.Hint;
     };
-    const ordered = sort instanceof Map ? (Object.fromEntries(sort) as RawDocument) : sort;
     return {
       filter,
       at: this.#instant(options),
-      visible: this.#visible,
-      sort: ordered === undefined || ordered === null || Object.keys(ordered).length === 0 ? undefined : ordered,
+      visible: this.#visible || (options.chronos as { system?: true }).system === true,
+      sort: sortOf(sort),
       projection: projection ?? fields,
       skip: skip ?? 0,
       limit: Math.abs(limit ?? 0),
@@ -166,4 +170,26 @@ export class PastReader {
     const { asOf } = options.chronos as { asOf: Instant };
     return isCollectionVersion(asOf) ? collectionVersionOf(asOf) : dateOf(asOf);
   }
+}
+
+async function only(cursor: mongo.FindCursor): Promise<RawDocument | null> {
+  const [document] = await cursor.limit(-1).toArray();
+  return document ?? null;
+}
+
+function aggregateInTransaction(): ConfigError {
+  return new ConfigError({
+    message:
+      'Cannot aggregate as of a past instant in a transaction: the server has no $unionWith there. Read with asOf(at).find(), or aggregate outside of the transaction',
+  });
+}
+
+/** The first of each value. */
+function differing(values: readonly unknown[]): unknown[] {
+  const byKey = new Map<string, unknown>();
+  for (const value of values) {
+    const key = canonicalKey(value);
+    if (!byKey.has(key)) byKey.set(key, value);
+  }
+  return [...byKey.values()];
 }

@@ -1,3 +1,4 @@
+import type { Filter } from '../commit/captured-write.ts';
 import { ConfigError } from '../errors.ts';
 import type { RawDocument } from '../types.ts';
 
@@ -5,9 +6,9 @@ import type { RawDocument } from '../types.ts';
  * A version record holds its document's `_id` at `_id.id`. These functions carry what is asked of the head over to the
  * records: `{ _id: 7, 'a.b': 1 }` becomes `{ '_id.id': 7, 'a.b': 1 }`.
  */
-export function recordFilter(filter: RawDocument): RawDocument {
+export function recordFilter(filter: Filter): Filter {
   const entries = Object.entries(filter).map(([key, value]): [string, unknown] => {
-    if (LOGICAL.has(key) && Array.isArray(value)) return [key, value.map((part: RawDocument) => recordFilter(part))];
+    if (LOGICAL.has(key) && Array.isArray(value)) return [key, value.map((part: Filter) => recordFilter(part))];
     if (key === '$expr') return [key, recordExpression(value)];
     if (key === '$text' || key === '$where') throw unanswerable(key);
     refuseNear(value);
@@ -42,7 +43,13 @@ export function recordExpression(expression: unknown): unknown {
     return expression;
   }
   if ('$literal' in expression) return expression;
+  if ('$getField' in expression && getsId(expression.$getField)) return '$_id.id';
   return Object.fromEntries(Object.entries(expression).map(([key, value]) => [key, recordExpression(value)]));
+}
+
+function getsId(got: unknown): boolean {
+  const { field, input = '$$ROOT' } = (typeof got === 'object' ? (got ?? {}) : { field: got }) as RawDocument;
+  return field === '_id' && (input === '$$ROOT' || input === '$$CURRENT');
 }
 
 const LOGICAL = new Set(['$and', '$or', '$nor']);

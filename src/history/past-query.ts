@@ -1,0 +1,105 @@
+import type { mongo } from 'mongoose';
+import type { Filter } from '../commit/captured-write.ts';
+import type { Store } from '../commit/store.ts';
+import { hideInProjection } from '../system/hide.ts';
+import type { RawDocument } from '../types.ts';
+import type { Point } from './instant.ts';
+import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
+import { recordFilter, recordPath, recordProjection } from './record-paths.ts';
+
+/** Paths and directions, in their order: an object would move names that look like numbers to the front. */
+export type Sort = ReadonlyMap<string, unknown>;
+
+/** A sort in any of the forms that the driver takes. Undefined where it orders nothing. */
+export function sortOf(sort: unknown): Sort | undefined {
+  const paths = typeof sort === 'string' ? { [sort]: 1 } : (sort ?? {});
+  const entries = paths instanceof Map || Array.isArray(paths) ? paths : Object.entries(paths);
+  const ordered: Sort = new Map(entries as Iterable<[string, unknown]>);
+  return ordered.size === 0 ? undefined : ordered;
+}
+
+/** What a read of the past asks for. */
+export interface PastQuery {
+  readonly filter: Filter;
+  readonly at: Point;
+  /** Whether `_system` shows. */
+  readonly visible: boolean;
+  readonly sort?: Sort | undefined;
+  readonly projection?: RawDocument | undefined;
+  readonly skip: number;
+  /** 0 stands for no limit, as it does for the server. */
+  readonly limit: number;
+  readonly hint?: mongo.Hint | undefined;
+  /** Options that both sides take as they are. */
+  readonly shared: Readonly<Record<string, unknown>>;
+}
+
+/** Where a sorted answer carries its position, to be merged by; taken off again before anyone sees it. */
+export const SORT_KEY = '_chronosSortKey';
+
+/** The heads a query finds: those that were current already. Sorted ones come as bytes, with their sort key. */
+export function findHeads(store: Store, query: PastQuery, session: mongo.ClientSession | undefined): mongo.FindCursor {
+  const { filter, at, sort, projection, hint } = query;
+  const options = sideOptions(query, sort, projection, session);
+  return store.head.find(both(filter, headCurrentAt(at)), hint === undefined ? options : { ...options, hint });
+}
+
+/** The version records a query finds: those that were current then. */
+export function findRecords(
+  store: Store,
+  query: PastQuery,
+  session: mongo.ClientSession | undefined,
+): mongo.FindCursor {
+  const { filter, at, sort, projection } = query;
+  const options = sideOptions(
+    query,
+    sort && new Map([...sort].map(([path, order]) => [recordPath(path), order])),
+    projection && recordProjection(projection),
+    session,
+  );
+  return store.versions.find(both(recordFilter(filter), recordCurrentAt(at)), options);
+}
+
+function sideOptions(
+  { shared, skip, limit, visible }: PastQuery,
+  sort: Sort | undefined,
+  projection: RawDocument | undefined,
+  session: mongo.ClientSession | undefined,
+): mongo.FindOptions {
+  const shown = visible ? projection : hideInProjection(projection);
+  return {
+    ...shared,
+    ...(session === undefined ? {} : { session }),
+    ...(limit === 0 ? {} : { limit: skip + limit }),
+    ...(sort === undefined && shown !== undefined ? { projection: shown } : {}),
+    ...(sort === undefined ? {} : sortedOptions(sort, shown)),
+  };
+}
+
+/** Sorted answers are read raw: under a collation a sort key holds bytes that are no text and would not survive. */
+function sortedOptions(sort: Sort, projection: RawDocument | undefined): mongo.FindOptions {
+  return {
+    raw: true,
+    sort: sort as Map<string, mongo.SortDirection>,
+    projection: { ...projection, [SORT_KEY]: { $meta: 'sortKey' } },
+  };
+}
+
+/** Bookkeeping that a version has only since it is over. */
+const OF_RECORDS = ['until', 'untilCv', 'node', 'compact'];
+
+/** What takes a record, in a pipeline, to the document it was. */
+export const RECORD_STAGES: readonly RawDocument[] = [
+  { $set: { _id: '$_id.id' } },
+  { $unset: OF_RECORDS.map((field) => `_system.${field}`) },
+];
+
+/** A record as the document it was: its `_id` is the document's again. */
+export function asDocument(record: RawDocument): RawDocument {
+  const { _id: id, _system: system } = record;
+  if (typeof id === 'object' && id !== null && 'id' in id) record._id = id.id;
+  if (typeof system === 'object' && system !== null) {
+    for (const field of OF_RECORDS) delete (system as RawDocument)[field];
+  }
+  return record;
+}
