@@ -34,6 +34,9 @@ export async function once<T>(
   await ensureOperations(store);
   const attempt = () => inTransaction(store, callers, (tx) => callOnce(store, opId, tx.session, call), 0);
   return attempt().catch((error: unknown) => {
+    if (error instanceof UnknownOutcomeError) {
+      throw new UnknownOutcomeError(store.head.collectionName, opId, error.cause);
+    }
     const isTaken = isDuplicateKey(error) && (error as { keyValue?: { _id?: unknown } }).keyValue?._id === opId;
     if (!isTaken || callers?.inTransaction()) throw error;
     return attempt();

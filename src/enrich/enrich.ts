@@ -4,6 +4,7 @@ import { decodeExact, type ExactDocument, equalsIgnoring, topLevel } from '../bs
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { isDuplicateKey } from '../commit/mongo-errors.ts';
+import { once } from '../commit/once.ts';
 import type { Store } from '../commit/store.ts';
 import { entriesOf, fieldOf } from '../commit/version-record.ts';
 import { ConfigError, NotFoundError } from '../errors.ts';
@@ -36,13 +37,26 @@ export async function enrichDocument(
   chronos: ChronosWriteOptions,
   options: DriverOptions,
 ): Promise<void> {
-  const { store } = committer;
   const checked = checkedPatches(model, patches);
+  await once(committer.store, chronos.opId, options.session, (session) =>
+    enrich(model, committer, target, checked, chronos, { ...options, session }),
+  );
+}
+
+async function enrich(
+  model: Model<unknown>,
+  committer: Committer,
+  target: EnrichTarget,
+  patches: readonly AnyDocument[],
+  chronos: ChronosWriteOptions,
+  options: DriverOptions,
+): Promise<void> {
+  const { store } = committer;
   const source = await sourceOf(store, target, options);
   const kind = kindOf(model, store, source);
-  const merge = merging(kind, store, checked, chronos);
+  const merge = merging(kind, store, patches, chronos);
   const merged = merge(source.bytes);
-  if (merged !== undefined) await validate(kind, store, merged, checked);
+  if (merged !== undefined) await validate(kind, store, merged, patches);
   try {
     if (source.isHead) await replace(committer, target, merge, chronos, options);
     else await bringBack(committer, source, merged ?? content(decodeExact(store.bson, source.bytes)), chronos, options);
@@ -50,7 +64,7 @@ export async function enrichDocument(
     const overtaken = error instanceof NotFoundError || (!source.isHead && isDuplicateKey(error));
     if (!target.includeDeleted || !overtaken || options.session?.inTransaction()) throw error;
     // Somebody else has deleted the document or brought it back in between.
-    await enrichDocument(model, committer, { ...target, includeDeleted: false }, patches, chronos, options);
+    await enrich(model, committer, { ...target, includeDeleted: false }, patches, chronos, options);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { CapturedInsert, CapturedUpdate, DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { isDuplicateKey } from '../commit/mongo-errors.ts';
+import { once } from '../commit/once.ts';
 import type { StoredVersion } from '../history/document-history.ts';
 import type { ChronosWriteOptions } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
@@ -19,7 +20,11 @@ export async function restoreVersion(
   chronos: ChronosWriteOptions,
   options: DriverOptions,
 ): Promise<boolean> {
-  return bringBack(committer, restorable(committer.store, source), chronos, options);
+  const { store } = committer;
+  const version = restorable(store, source);
+  return once(store, chronos.opId, options.session, (session) =>
+    bringBack(committer, version, chronos, { ...options, session }),
+  );
 }
 
 /** Replaces the document by the version or, where it is deleted, inserts it again. */

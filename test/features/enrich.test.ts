@@ -309,3 +309,12 @@ test('racing deletes and enrichments have only the two serial outcomes', async (
   }
   expect(await profiles().countDocuments()).toBe(0);
 });
+
+test('the same opId makes one version', async () => {
+  await create();
+  const opId = `${new mongoose.Types.ObjectId()}`;
+  await Profile.enrich('a', { age: 1 }, { opId });
+  await Profile.updateOne({ _id: 'a' }, { age: 5 });
+  await Profile.enrich('a', { age: 1 }, { opId });
+  expect((await Profile.history('a'))[0]).toMatchObject({ op: 'UPDATE' });
+});

@@ -232,3 +232,12 @@ test('restores among 32 writers leave gapless numbers', async () => {
   expect(versions.filter(([, op]) => op === 'UPDATE').length).toBe(322);
   expect(versions.some(([, op]) => op === 'RESTORE')).toBe(true);
 });
+
+test('the same opId makes one version', async () => {
+  await pageWithThreeVersions();
+  const opId = `${new mongoose.Types.ObjectId()}`;
+  await Page.restore('a', { ov: 0 }, { opId });
+  await Page.updateOne({ _id: 'a' }, { title: 'newer' });
+  await Page.restore('a', { ov: 0 }, { opId });
+  expect((await Page.history('a'))[0]).toMatchObject({ op: 'UPDATE' });
+});

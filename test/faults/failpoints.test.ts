@@ -1,0 +1,95 @@
+import mongoose from 'mongoose';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { UnknownOutcomeError } from '../../src/index.ts';
+import { startMongo } from '../support/servers.ts';
+import { itemModel, seed, WRITES } from './writer.ts';
+
+// A server of its own, since a failpoint fails the commands of everyone.
+const server = await startMongo({ progress: () => undefined });
+await mongoose.connect(server.uri.replace(/\/\?/, '/faults?'), { heartbeatFrequencyMS: 500 });
+const Model = itemModel(mongoose, 'items');
+
+afterAll(async () => {
+  await mongoose.disconnect();
+  await server.stop();
+});
+
+const admin = () => mongoose.connection.getClient().db('admin');
+const fail = (times: number, data: object) =>
+  admin().command({ configureFailPoint: 'failCommand', mode: { times }, data });
+
+beforeEach(async () => {
+  await mongoose.connection.dropDatabase();
+  await Model.collection.drop().catch(() => undefined);
+  await seed(Model);
+});
+
+afterEach(async () => {
+  await admin().command({ configureFailPoint: 'failCommand', mode: 'off' });
+});
+
+const COMMIT = { failCommands: ['commitTransaction'] };
+const FAULTS = {
+  'the connection is closed': { ...COMMIT, closeConnection: true },
+  'the reply is lost to a shutdown': { ...COMMIT, writeConcernError: { code: 91, errmsg: 'shutting down' } },
+  'the server is shutting down': { ...COMMIT, errorCode: 91, errorLabels: ['RetryableWriteError'] },
+  'the transaction is unknown': { ...COMMIT, errorCode: 251, errorLabels: ['TransientTransactionError'] },
+  'the transaction is to be run again': { ...COMMIT, errorCode: 112, errorLabels: ['TransientTransactionError'] },
+};
+
+/** Everything there is, without the times it was written at. */
+async function everything(): Promise<unknown[]> {
+  const timeless = {
+    projection: {
+      '_system.updatedAt': 0,
+      '_system.insertedAt': 0,
+      '_system.until': 0,
+      '_system.deletedAt': 0,
+      '_system.node': 0,
+    },
+  };
+  const stored = ['items', 'items_ver'].map((name) =>
+    mongoose.connection.collection(name).find({}, timeless).sort({ _id: 1 }).toArray(),
+  );
+  return Promise.all(stored);
+}
+
+for (const [fault, data] of Object.entries(FAULTS)) {
+  test(`each write is done exactly once when ${fault} at its commit`, async () => {
+    for (const write of Object.values(WRITES)) await write(Model);
+    const expected = await everything();
+    for (const times of [1, 2]) {
+      await Model.collection.drop();
+      await seed(Model);
+      for (const [name, write] of Object.entries(WRITES)) {
+        await fail(times, data);
+        const error: unknown = await write(Model).then(
+          () => undefined,
+          (reason) => reason,
+        );
+        if (error !== undefined) expect(error, name).toBeInstanceOf(UnknownOutcomeError);
+      }
+      expect(await everything(), `${times} in a row`).toEqual(expected);
+      expect((await Model.verify()).findings).toEqual([]);
+    }
+  });
+}
+
+test('13 retries leave one version', { timeout: 60_000 }, async () => {
+  for (const name of ['updateOne', 'save', 'restore', 'enrich', 'deleteOne']) {
+    await fail(13, FAULTS['the transaction is to be run again']);
+    await WRITES[name]?.(Model);
+    expect((await Model.history(name)).length, name).toBe(3);
+  }
+  expect(await Model.findById('updateOne').lean()).toMatchObject({ n: 2 });
+  expect((await Model.verify()).findings).toEqual([]);
+});
+
+test('a commit that never comes through is an unknown outcome, and not told as a failure', async () => {
+  await fail(1_000, { ...COMMIT, errorCode: 50, errorLabels: [] });
+  const error = await Model.updateOne({ _id: 'updateOne' }, { $inc: { n: 1 } }, { chronos: { opId: 'op 1' } }).catch(
+    (reason) => reason,
+  );
+  expect(error).toBeInstanceOf(UnknownOutcomeError);
+  expect(error).toMatchObject({ opId: 'op 1', retryable: true });
+});

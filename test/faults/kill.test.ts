@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import mongoose from 'mongoose';
+import { build } from 'vite';
+import { afterAll, expect, test } from 'vitest';
+import { startMongo } from '../support/servers.ts';
+import { itemModel, seed } from './writer.ts';
+
+const run = promisify(execFile);
+
+/** What the driver takes only if it is there. */
+const OPTIONAL_PACKAGES = [
+  'mongodb-client-encryption',
+  'kerberos',
+  '@mongodb-js/zstd',
+  'snappy',
+  'socks',
+  'gcp-metadata',
+  '@aws-sdk/credential-providers',
+  'aws4',
+];
+
+// A server of its own: the transactions of killed processes stay open on it until they expire.
+const server = await startMongo({
+  progress: () => undefined,
+  args: ['--setParameter', 'transactionLifetimeLimitSeconds=3'],
+});
+const uri = server.uri.replace(/\/\?/, '/kills?');
+await mongoose.connect(uri);
+
+// Compiled once into one file with all packages, since it is started for each command.
+const outDir = await mkdtemp(join(tmpdir(), 'chronos-killed-child-'));
+const script = join(outDir, 'killed-child.js');
+await build({
+  configFile: false,
+  logLevel: 'error',
+  ssr: { noExternal: true },
+  build: {
+    ssr: 'test/faults/killed-child.ts',
+    outDir,
+    target: 'node20',
+    rolldownOptions: { external: OPTIONAL_PACKAGES },
+  },
+});
+await writeFile(join(outDir, 'package.json'), '{ "type": "module" }');
+
+afterAll(async () => {
+  await rm(outDir, { recursive: true });
+  await mongoose.disconnect();
+  await server.stop();
+});
+
+/** Lets a child do all writes until its nth command. */
+async function child(collection: string, nth: number): Promise<{ killed: boolean; sent: number }> {
+  try {
+    const { stdout } = await run(process.execPath, [script, uri, collection, String(nth)]);
+    return { killed: false, sent: Number(stdout) };
+  } catch (error) {
+    const { signal, stderr } = error as { signal?: string; stderr?: string };
+    if (signal !== 'SIGKILL') throw new Error(`The child failed otherwise: ${stderr}`);
+    return { killed: true, sent: nth - 1 };
+  }
+}
+
+/** What a document may be: as it was seeded, or as its write leaves it. */
+const OUTCOMES: Readonly<Record<string, readonly unknown[]>> = {
+  created: [undefined, 2],
+  updateOne: [1, 2],
+  save: [1, 2],
+  findOneAndUpdate: [1, 2],
+  'many 1': [1, 2],
+  'many 2': [1, 2],
+  'bulk 1': [1, 2],
+  'bulk 2': [1, undefined],
+  'bulk 3': [undefined, 2],
+  deleteOne: [1, undefined],
+  restore: [1, 0],
+  gone: [undefined, 0],
+  enrich: [1, 1],
+};
+
+test('killed before any of its commands, a process leaves whole writes and whole histories', {
+  timeout: 120_000,
+}, async () => {
+  const all = itemModel(mongoose, 'all');
+  await seed(all);
+  const { killed, sent } = await child('all', 0);
+  expect(killed).toBe(false);
+  // A count that shrinks unseen would make this test one of nothing.
+  expect(sent).toBeGreaterThan(35);
+  const points = Array.from({ length: sent }, (_, i) => i + 1);
+  const workers = Array.from({ length: availableParallelism() }, async () => {
+    for (let nth = points.shift(); nth !== undefined; nth = points.shift()) await killAndCheck(nth);
+  });
+  await Promise.all(workers);
+});
+
+async function killAndCheck(nth: number): Promise<void> {
+  const Model = itemModel(mongoose, `kill-${nth}`);
+  await seed(Model);
+  expect(await child(`kill-${nth}`, nth), `command ${nth}`).toMatchObject({ killed: true });
+  const found = new Map((await Model.find().lean()).map(({ _id, n }) => [_id, n]));
+  for (const [id, outcomes] of Object.entries(OUTCOMES)) {
+    expect(outcomes, `${id} after a kill before command ${nth}`).toContain(found.get(id));
+  }
+  expect(found.get('many 1')).toBe(found.get('many 2'));
+  expect(await Model.verify(), `command ${nth}`).toMatchObject({ ok: true, findings: [] });
+  expect(await Model.recover()).toMatchObject({ repaired: {} });
+}
