@@ -5,6 +5,7 @@ import { runWithWriteOptions } from '../context.ts';
 import { modelAsOf } from '../history/model-as-of.ts';
 import { refusePast } from '../history/past-document.ts';
 import { installPopulateAsOf, installQueryAsOf, queryAsOf } from '../history/query-as-of.ts';
+import { installShowSystem } from '../system/show.ts';
 import type { ChronosWriteOptions, Instant, RawDocument } from '../types.ts';
 import { type HistoryOptions, ReadHistory, type VersionReference } from './read-history.ts';
 import { VersionedModel, type VersionReadOptions } from './versioned-model.ts';
@@ -25,6 +26,7 @@ export function installApi(model: AnyModel, options: ChronosOptions, install: (m
     },
   });
   installQueryAsOf(queryPrototype(model));
+  installShowSystem(queryPrototype(model));
   installPopulateAsOf(model);
   guardWrites(model);
   followModel(model, install);

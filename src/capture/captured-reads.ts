@@ -1,6 +1,7 @@
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import { UnversionedWriteError } from '../errors.ts';
 import { hideInPipeline, hideInProjection, operatorOf } from '../system/hide.ts';
+import { showsSystem } from '../system/show.ts';
 import type { RawDocument } from '../types.ts';
 import {
   type CaptureTarget,
@@ -54,7 +55,7 @@ export class CapturedReads {
     const driver = inItsSession(this.#target, options);
     this.#refuseWritingStages(pipeline);
     if (isPast(driver)) return this.#target.past.aggregate(pipeline, driver);
-    const hidden = this.#target.visible ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
+    const hidden = this.#shows(driver) ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
     return this.#native.aggregate(hidden, driver as object);
   };
 
@@ -63,8 +64,12 @@ export class CapturedReads {
     return this.#native.watch(hidden, (options ?? {}) as object);
   };
 
+  #shows(options: DriverOptions): boolean {
+    return this.#target.visible || showsSystem(options);
+  }
+
   #hiding(options: DriverOptions): object {
-    if (this.#target.visible) return options;
+    if (this.#shows(options)) return options;
     const projection = (options.projection ?? options.fields) as RawDocument | undefined;
     return { ...options, projection: hideInProjection(projection) };
   }

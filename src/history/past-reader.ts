@@ -4,6 +4,7 @@ import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import { pinnedId } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
+import { showsSystem } from '../system/show.ts';
 import type { Instant, RawDocument } from '../types.ts';
 import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './instant.ts';
 import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
@@ -156,7 +157,7 @@ export class PastReader {
     return {
       filter,
       at: this.#instant(options),
-      visible: this.#visible || (options.chronos as { system?: true }).system === true,
+      visible: this.#visible || showsSystem(options),
       sort: sortOf(sort),
       projection: projection ?? fields,
       skip: skip ?? 0,

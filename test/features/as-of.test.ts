@@ -441,11 +441,7 @@ describe('nothing is written', () => {
     const query = () => Player.find({ _id: 1 }).asOf(day(2)) as unknown as Writing;
     await expect(query().updateOne!({ name: 'x' }).exec()).rejects.toThrow(ReadOnlyVersionError);
     await expect(query().updateMany!({ name: 'x' }).exec()).rejects.toThrow(ReadOnlyVersionError);
-    await expect(
-      query()
-        .replaceOne({ name: 'x' } as never)
-        .exec(),
-    ).rejects.toThrow(ReadOnlyVersionError);
+    await expect(query().replaceOne!({ name: 'x' } as never).exec()).rejects.toThrow(ReadOnlyVersionError);
     await expect(query().deleteOne!().exec()).rejects.toThrow(ReadOnlyVersionError);
     await expect(query().deleteMany!().exec()).rejects.toThrow(ReadOnlyVersionError);
     await expect(query().findOneAndUpdate!({}, { name: 'x' }).exec()).rejects.toThrow(ReadOnlyVersionError);
