@@ -34,7 +34,8 @@ function bulkItem(
     case 'insertOne': {
       const inserted = (document ?? spec) as RawDocument;
       const id = idOf(collection, inserted);
-      return { kind: 'insert', op: 'CREATE', document: withoutSystem(inserted), id, options: shared, chronos };
+      const captured = { document: withoutSystem(inserted), given: inserted, id };
+      return { kind: 'insert', op: 'CREATE', ...captured, options: shared, chronos };
     }
     case 'updateOne':
       return updating(common, 'updateOne', changeOf(collection.collectionName, 'updateOne', update));

@@ -50,6 +50,8 @@ export interface CapturedDelete extends Write {
 export interface CapturedInsert {
   readonly kind: 'insert';
   readonly document: RawDocument | Map<string, unknown>;
+  /** The caller's own document, for the errors of a bulk write to show. */
+  readonly given?: unknown;
   readonly id: unknown;
   readonly options: DriverOptions;
   readonly chronos: ChronosWriteOptions;

@@ -4,7 +4,7 @@ import { areNeutral } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
-import { isDuplicateKey, isRefusal, isVersionCollision } from './mongo-errors.ts';
+import { isAboutTheWrite, isDuplicateKey, isRefusal, isVersionCollision } from './mongo-errors.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
@@ -121,15 +121,16 @@ export class Committer {
         writes.length,
       );
     } catch (error) {
-      if (isVersionCollision(this.#store, error)) return this.#writeEach(writes, ordered);
-      if (culprit.index === undefined || !isRefusal(this.#store, error)) return writes.map(() => ({ error }));
-      return this.#writeAround(writes, culprit.index, ordered);
+      if (!isAboutTheWrite(this.#store, error)) return writes.map(() => ({ error }));
+      const { index } = culprit;
+      return index === undefined ? this.#writeEach(writes, ordered) : this.#writeAround(writes, index, ordered);
     }
   }
 
   /** The one that was refused goes alone, to its own result or error; those around it go together again. */
   async #writeAround(writes: readonly Write[], culprit: number, ordered: boolean): Promise<Settled[]> {
     const before = await this.writeTogether(writes.slice(0, culprit), ordered);
+    if (ordered && before.some((member) => 'error' in member)) return before;
     const [alone] = await this.#writeEach(writes.slice(culprit, culprit + 1), ordered);
     const settled = alone === undefined ? before : [...before, alone];
     if (ordered && settled.some((member) => 'error' in member)) return settled;

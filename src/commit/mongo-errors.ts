@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { DocumentTooLargeError, TransactionTooLargeError } from '../errors.ts';
 import type { Store } from './store.ts';
 
 const DUPLICATE_KEY = 11000;
@@ -24,4 +25,11 @@ export function isRefusal(store: Store, error: unknown): boolean {
     !error.hasErrorLabel('TransientTransactionError') &&
     !error.hasErrorLabel('UnknownTransactionCommitResult')
   );
+}
+
+/** Whether an error comes of what was written, so that whatever shared its transaction may succeed without it. */
+export function isAboutTheWrite(store: Store, error: unknown): boolean {
+  const { MongoAPIError, BSON } = store.mongo;
+  const kinds = [MongoAPIError, BSON.BSONError, TypeError, RangeError, DocumentTooLargeError, TransactionTooLargeError];
+  return isRefusal(store, error) || kinds.some((kind) => error instanceof kind);
 }

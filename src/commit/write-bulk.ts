@@ -6,7 +6,7 @@ import { insertAll, inserted, isOutright } from './insert.ts';
 import { isRefusal } from './mongo-errors.ts';
 import type { Store } from './store.ts';
 import { ensureVersions } from './versions-collection.ts';
-import { WriteError, type WriteErrorFields } from './write-error.ts';
+import { statementOf, WriteError, type WriteErrorFields } from './write-error.ts';
 import { type GroupableWrite, isGroupable, keyOf, type Settled } from './write-group.ts';
 import type { CapturedManyWrite } from './write-many.ts';
 
@@ -35,7 +35,7 @@ export async function writeBulk(
   const session = options.session ?? undefined;
   if (items.some(({ kind }) => kind !== 'insert')) await ensureVersions(store, session);
   const ordered = options.ordered !== false;
-  const tally = new Tally(store, ordered);
+  const tally = new Tally(store, items, ordered);
   for (const segment of segments(store, items, session !== undefined)) {
     await runSegment(committer, segment, options, tally);
     if (ordered && tally.failed) break;
@@ -90,6 +90,8 @@ async function runApart(committer: Committer, segment: Segment, options: DriverO
     (error: unknown): Settled => ({ error }),
   );
   tally.settle(segment.at, settled, item);
+  // The server has aborted the transaction: nothing of it is left to go on with.
+  if (tally.failed && options.session?.inTransaction()) throw tally.error();
 }
 
 async function carriedOut(committer: Committer, item: BulkItem, options: DriverOptions): Promise<Outcome> {
@@ -168,6 +170,7 @@ class Tally {
     ok: 1,
     writeErrors: [] as WriteError[],
     writeConcernErrors: [],
+    /** Of all inserts: the driver's result leaves out by itself what was refused. */
     insertedIds: [] as { index: number; _id: unknown }[],
     nInserted: 0,
     nUpserted: 0,
@@ -177,8 +180,11 @@ class Tally {
     upserted: [] as { index: number; _id: unknown }[],
   };
 
-  constructor(store: Store, ordered: boolean) {
+  constructor(store: Store, items: readonly BulkItem[], ordered: boolean) {
     this.#store = store;
+    for (const [index, item] of items.entries()) {
+      if (item.kind === 'insert') this.#result.insertedIds.push({ index, _id: item.id });
+    }
     this.ordered = ordered;
   }
 
@@ -186,7 +192,7 @@ class Tally {
     return this.#result.writeErrors.length > 0;
   }
 
-  count(index: number, { matched, modified, deleted, inserted, upsertedId, result }: Outcome): void {
+  count(index: number, { matched, modified, deleted, inserted, upsertedId }: Outcome): void {
     const sums = this.#result;
     sums.nMatched += matched;
     sums.nModified += modified;
@@ -197,7 +203,6 @@ class Tally {
       sums.upserted.push({ index, _id: upsertedId });
     } else {
       sums.nInserted += 1;
-      sums.insertedIds.push({ index, _id: (result as { insertedId: unknown }).insertedId });
     }
   }
 
@@ -226,7 +231,7 @@ class Tally {
     const isServers = isRefusal(this.#store, error) || !(error instanceof Error);
     if (!isServers) throw error;
     const { code, errmsg, message, errInfo } = error as WriteErrorFields & { message?: string };
-    const op = item?.kind === 'insert' ? item.document : item?.filter;
+    const op = item === undefined ? undefined : statementOf(item);
     const fields = { index, code, errmsg: errmsg ?? message ?? '', errInfo, op };
     this.#result.writeErrors.push(new WriteError(fields));
   }

@@ -1,3 +1,6 @@
+import type { BulkItem } from './write-bulk.ts';
+import { updateArgument } from './write-single.ts';
+
 /** What the server says of one refused member of a bulk write. */
 export interface WriteErrorFields {
   readonly index: number;
@@ -43,4 +46,22 @@ export class WriteError {
   toString(): string {
     return `WriteError(${JSON.stringify(this.toJSON())})`;
   }
+}
+
+/** What the driver shows of a refused member: the statement it was going to send, or the document to insert. */
+export function statementOf(item: BulkItem): unknown {
+  if (item.kind === 'insert') return item.given;
+  const { upsert, hint, arrayFilters, collation } = item.options;
+  const statement: Record<string, unknown> = { q: item.filter };
+  if (item.kind === 'delete' || item.kind === 'deleteMany') {
+    statement.limit = item.kind === 'delete' ? 1 : 0;
+    return Object.assign(statement, given({ collation, hint }));
+  }
+  if (item.change.form !== 'computed') statement.u = updateArgument(item.change);
+  const multi = item.kind === 'updateMany' ? true : undefined;
+  return Object.assign(statement, given({ upsert, multi, hint, arrayFilters, collation }));
+}
+
+function given(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -43,6 +43,7 @@ function isForeseeable(change: Change): boolean {
 type Member =
   | { readonly step: 'done'; readonly settled: Settled }
   | { readonly step: 'miss'; readonly write: GroupableWrite; readonly change: SendableChange | undefined }
+  | { readonly step: 'same'; readonly write: CapturedUpdate; readonly pre: PreImage; readonly change: SendableChange }
   | { readonly step: 'delete'; readonly write: CapturedDelete; readonly pre: PreImage; readonly stamp: Stamp }
   | {
       readonly step: 'update';
@@ -117,7 +118,7 @@ function planned(store: Store, tx: Transaction, write: GroupableWrite, pre: PreI
   }
 }
 
-/** A write that matches nothing is still sent, so that the server may complain about it as it would. */
+/** A write that matches nothing or changes nothing is still sent, so that the server may complain about it as it would. */
 function plannedMiss(write: GroupableWrite): Member {
   if (write.kind === 'delete') return { step: 'miss', write, change: undefined };
   if (write.change.form === 'computed') return { step: 'done', settled: { outcome: results.missed(write) } };
@@ -127,9 +128,8 @@ function plannedMiss(write: GroupableWrite): Member {
 function plannedUpdate(store: Store, tx: Transaction, write: CapturedUpdate, pre: PreImage): Member {
   const change = resolved(write.change, pre);
   const verdict = change === undefined ? 'same' : judged(store, write, change, pre);
-  if (change === undefined || verdict === 'same') {
-    return { step: 'done', settled: { outcome: results.unchanged(store, write, pre) } };
-  }
+  if (change === undefined) return { step: 'done', settled: { outcome: results.unchanged(store, write, pre) } };
+  if (verdict === 'same') return { step: 'same', write, pre, change };
   return { step: 'update', write, pre, change, verdict, next: nextSystem(pre.system, stampOf(store, tx, write)) };
 }
 
@@ -229,6 +229,8 @@ function settled(
       return member.settled;
     case 'miss':
       return { outcome: results.missed(member.write) };
+    case 'same':
+      return { outcome: results.unchanged(store, member.write, member.pre) };
     case 'delete':
       return { outcome: results.deleted(store, member.write, member.pre) };
     case 'update': {

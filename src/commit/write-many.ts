@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
 import type { ChronosWriteOptions, Op, RawDocument } from '../types.ts';
-import type { CapturedUpdate, Change, DriverOptions, Filter } from './captured-write.ts';
+import type { CapturedUpdate, Change, DriverOptions, Filter, UpdateOperators } from './captured-write.ts';
 import { carried, insideTransaction } from './driver-options.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { idKey } from './pinned-id.ts';
@@ -196,12 +196,11 @@ async function updateChunk(
 ): Promise<ManyCounts> {
   const stamp = stampOfMany(store, write, 'UPDATE');
   const judged = images.map((pre) => ({ pre, verdict: verdict(store.bson, write.change, pre) }));
+  const same = judged.filter((image) => image.verdict === 'same').map(({ pre }) => pre);
   const sent = judged.filter((image) => image.verdict !== 'same').map(({ pre }) => pre);
-  if (sent.length > 0) {
-    const update = withOperators(write.change.spec, nextSystemOperators(stamp)) as mongo.UpdateFilter<RawDocument>;
-    const options = insideTransaction(write.options, tx.session);
-    await store.head.updateMany(among(write.filter, idsOf(sent)), update, { ...options, upsert: false });
-  }
+  // What changes nothing is sent all the same, as it came: the server may have a complaint.
+  await updateThese(store, tx, write, same, write.change.spec);
+  await updateThese(store, tx, write, sent, withOperators(write.change.spec, nextSystemOperators(stamp)));
   const unsure = judged.filter((image) => image.verdict === 'unsure').map(({ pre }) => pre);
   const unchanged = await takeBackUnchanged(store, tx, unsure);
   const changed = sent.filter((pre) => !unchanged.has(pre));
@@ -211,6 +210,18 @@ async function updateChunk(
     changed.map((pre) => versionRecord(store, pre, successorFrom(pre.system, stamp))),
   );
   return { matched: images.length, modified: changed.length, deleted: 0 };
+}
+
+async function updateThese(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdateMany,
+  images: readonly PreImage[],
+  spec: UpdateOperators,
+): Promise<void> {
+  if (images.length === 0) return;
+  const options = { ...insideTransaction(write.options, tx.session), upsert: false };
+  await store.head.updateMany(among(write.filter, idsOf(images)), spec as mongo.UpdateFilter<RawDocument>, options);
 }
 
 /** Gives documents that proved unchanged their previous bookkeeping again. */
