@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 /** A write that waits for its turn, and the promise of its caller. */
 export interface Waiting<W, R> {
   readonly write: W;
@@ -7,7 +9,7 @@ export interface Waiting<W, R> {
 
 /**
  * Group commit: the writes that arrive while a wave is on its way travel together in the next one. There is no timer,
- * so a caller that is alone never waits; under load each journal wait and each round trip is shared by all who wait.
+ * and a caller that is alone never waits; under load each journal wait and each round trip is shared by all who wait.
  *
  * Writes of one document never share a wave, and keep their order.
  */
@@ -39,8 +41,21 @@ export class Lane<W, R> {
 
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#waiting.length > 0) await this.#carryOut(this.#nextWave());
+    while (this.#waiting.length > 0) {
+      const wave = this.#nextWave();
+      await this.#carryOut(wave);
+      await this.#gather(wave.length);
+    }
     this.#running = false;
+  }
+
+  /**
+   * Callers that were answered together come back together, a few turns of the event loop later. Starting the next wave
+   * before they do would leave most of them behind. A caller that is alone is not waited for.
+   */
+  async #gather(members: number): Promise<void> {
+    if (members === 1 && this.#waiting.length === 0) return;
+    for (let turn = 0; turn < MAX_TURNS && this.#waiting.length < members; turn++) await setImmediate();
   }
 
   #nextWave(): Waiting<W, R>[] {
@@ -58,5 +73,6 @@ export class Lane<W, R> {
   }
 }
 
+const MAX_TURNS = 8;
 const MAX_WAVE = 500;
 const MAX_WAVE_BYTES = 8_000_000;
