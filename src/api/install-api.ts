@@ -1,5 +1,6 @@
 import { administration } from '../admin/administration.ts';
-import type { AnyModel } from '../capture/install.ts';
+import { type AnyModel, committerBehind } from '../capture/install.ts';
+import { ensureVersions } from '../commit/versions-collection.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { runWithWriteOptions } from '../context.ts';
 import { modelAsOf } from '../history/model-as-of.ts';
@@ -101,20 +102,11 @@ type SaveOptions = { readonly chronos?: ChronosWriteOptions } | undefined;
  * reach the write through the context of the call.
  */
 function guardWrites(model: AnyModel): void {
-  const { prototype } = model;
-  // Model.create calls the second name of it.
-  for (const method of ['save', '$save'] as const) {
-    const save = prototype[method] as Method;
-    define(prototype, method, async function (this: object, ...args: unknown[]) {
-      refusePast(this, 'save');
-      const chronos = (args[0] as SaveOptions)?.chronos;
-      const run = () => save.apply(this, args);
-      return chronos === undefined ? run() : runWithWriteOptions(chronos, run);
-    });
-  }
+  guardSave(model);
   for (const method of ['updateOne', 'replaceOne', 'deleteOne'] as const) {
-    const original = prototype[method] as Method;
-    define(prototype, method, function (this: object, ...args: unknown[]) {
+    const original = methodOf(model, method);
+    if (original === undefined) continue;
+    define(model.prototype, method, function (this: object, ...args: unknown[]) {
       refusePast(this, method);
       return original.apply(this, args);
     });
@@ -124,6 +116,25 @@ function guardWrites(model: AnyModel): void {
     for (const document of [args[0]].flat()) refusePast(document as object, 'bulkSave');
     return bulkSave.apply(this, args);
   });
+}
+
+/** `save` has a second name, which `Model.create` calls; they are one function, and stay one. */
+function guardSave(model: AnyModel): void {
+  const save = methodOf(model, '$save');
+  if (save === undefined) return;
+  const guarded = async function (this: object, ...args: unknown[]) {
+    refusePast(this, 'save');
+    const chronos = (args[0] as SaveOptions)?.chronos;
+    const run = () => save.apply(this, args);
+    return chronos === undefined ? run() : runWithWriteOptions(chronos, run);
+  };
+  for (const name of ['save', '$save']) if (methodOf(model, name) === save) define(model.prototype, name, guarded);
+}
+
+/** A method of a model's documents; undefined where the schema has a path of that name, which Mongoose allows. */
+function methodOf({ prototype }: AnyModel, name: string): Method | undefined {
+  if (Object.getOwnPropertyDescriptor(prototype, name)?.get !== undefined) return undefined;
+  return prototype[name] as Method;
 }
 
 /** Models that come of this one later, as discriminators or on another connection, are captured as it is. */
@@ -138,4 +149,19 @@ function followModel(model: AnyModel, install: (model: AnyModel) => void): void 
     });
   }
   for (const child of Object.values(model.discriminators ?? {})) install(child as unknown as AnyModel);
+  createVersionsToo(model);
+}
+
+/**
+ * Whoever creates the collection beforehand, to use it in a transaction, gets that of its versions too: in a transaction
+ * it cannot come into being. What keeps it from being created is told by the first write.
+ */
+function createVersionsToo(model: AnyModel): void {
+  const createCollection = model.createCollection as unknown as Method;
+  define(model, 'createCollection', async function (this: AnyModel, ...args: unknown[]) {
+    const created = await createCollection.apply(this, args);
+    const committer = committerBehind(this);
+    if (committer !== undefined) await ensureVersions(committer.store, undefined).catch(() => undefined);
+    return created;
+  });
 }

@@ -25,17 +25,15 @@ export interface CaptureTarget {
   /** Whether `_system` shows in what is read. */
   readonly visible: boolean;
   readonly isVersioned: (collection: string) => boolean;
-  /** The session of a transaction that the app has put around its calls, where Mongoose itself forgets to pass it. */
-  readonly ambientSession: () => mongo.ClientSession | undefined;
 }
 
-/** The options of a call, with the session it belongs to. One passed by the caller wins, be it null. */
-export function inItsSession({ ambientSession }: CaptureTarget, options: GivenOptions): DriverOptions {
-  if (options !== null && options !== undefined && 'session' in options) {
-    return { ...options, session: (options.session ?? undefined) as mongo.ClientSession | undefined };
-  }
-  const ambient = ambientSession();
-  return ambient === undefined ? ((options ?? {}) as DriverOptions) : { ...options, session: ambient };
+/**
+ * The options of a call. Its session is the caller's, or that of the transaction around it: Mongoose has put it there,
+ * and null where the caller wants none.
+ */
+export function optionsOf(given: GivenOptions): DriverOptions {
+  if (given?.session !== null) return (given ?? {}) as DriverOptions;
+  return { ...given, session: undefined };
 }
 
 /** Whether a call is about the past: its instant rides in its options. */

@@ -3,13 +3,7 @@ import { UnversionedWriteError } from '../errors.ts';
 import { hideInPipeline, hideInProjection, operatorOf } from '../system/hide.ts';
 import { showsSystem } from '../system/show.ts';
 import type { RawDocument } from '../types.ts';
-import {
-  type CaptureTarget,
-  type DriverCollection,
-  type GivenOptions,
-  inItsSession,
-  isPast,
-} from './capture-target.ts';
+import { type CaptureTarget, type DriverCollection, type GivenOptions, isPast, optionsOf } from './capture-target.ts';
 
 /** The reading methods of a versioned collection: without `_system`, and of the past where the call asks for it. */
 export class CapturedReads {
@@ -22,37 +16,37 @@ export class CapturedReads {
   }
 
   find = (filter: Filter = {}, options?: GivenOptions): unknown => {
-    const driver = inItsSession(this.#target, options);
+    const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.find(filter, driver);
     return this.#native.find(filter, this.#hiding(driver));
   };
 
   findOne = async (filter: Filter = {}, options?: GivenOptions): Promise<unknown> => {
-    const driver = inItsSession(this.#target, options);
+    const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.findOne(filter, driver);
     return this.#native.findOne(filter, this.#hiding(driver));
   };
 
   countDocuments = (filter: Filter = {}, options?: GivenOptions): Promise<number> => {
-    const driver = inItsSession(this.#target, options);
+    const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.countDocuments(filter, driver);
     return this.#native.countDocuments(filter, driver as object);
   };
 
   estimatedDocumentCount = (options?: GivenOptions): Promise<number> => {
-    const driver = inItsSession(this.#target, options);
+    const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.countDocuments({}, driver);
     return this.#native.estimatedDocumentCount(driver as object);
   };
 
   distinct = (key: string, filter: Filter = {}, options?: GivenOptions): Promise<unknown[]> => {
-    const driver = inItsSession(this.#target, options);
+    const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.distinct(key, filter, driver);
     return this.#native.distinct(key, filter, driver as object);
   };
 
   aggregate = (pipeline: RawDocument[] = [], options?: GivenOptions): unknown => {
-    const driver = inItsSession(this.#target, options);
+    const driver = optionsOf(options);
     this.#refuseWritingStages(pipeline);
     if (isPast(driver)) return this.#target.past.aggregate(pipeline, driver);
     const hidden = this.#shows(driver) ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);

@@ -9,13 +9,7 @@ import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
 import { withoutSystem } from '../system/guard.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
 import { bulkItems } from './bulk-items.ts';
-import {
-  type CaptureTarget,
-  type DriverCollection,
-  type GivenOptions,
-  inItsSession,
-  isPast,
-} from './capture-target.ts';
+import { type CaptureTarget, type DriverCollection, type GivenOptions, isPast, optionsOf } from './capture-target.ts';
 import { changeOf, changeOfMany, idOf } from './change-of.ts';
 
 type NativeMethod = (...args: unknown[]) => Promise<unknown>;
@@ -136,7 +130,7 @@ export class CapturedWrites {
     carryOut: (options: DriverOptions, chronos: ChronosWriteOptions) => Promise<unknown>,
   ): Promise<unknown> {
     if (isPast(given)) throw new ReadOnlyVersionError(this.#target.modelName, method);
-    const options = inItsSession(this.#target, given);
+    const options = optionsOf(given);
     const chronos = effectiveOptions((given?.chronos ?? undefined) as ChronosWriteOptions | undefined);
     if (chronos.opId === undefined && chronos.deadlineMs === undefined) return carryOut(options, chronos);
     const { store } = this.#committer;

@@ -39,7 +39,8 @@ const versionedNames = new WeakMap<Connection, Set<string>>();
  */
 export function installCapture(model: AnyModel, options: ChronosOptions, pastOf: PastOf): void {
   const native = model.$__collection;
-  if (captures in native) return;
+  // A custom driver's collections have no connection and hold nothing of MongoDB's.
+  if (captures in native || !(native.conn instanceof Object)) return;
   const capturing = capturingCollection(model, native, options, pastOf);
   namesOf(native.conn).add(native.name);
 
@@ -93,7 +94,6 @@ function versionedOf(
     modelName: model.modelName,
     visible: options.visible,
     isVersioned,
-    ambientSession: () => transactionStorage(native.conn)?.getStore()?.session,
   });
 }
 
@@ -143,13 +143,4 @@ function namesOf(connection: Connection): Set<string> {
   const names = versionedNames.get(connection) ?? new Set();
   versionedNames.set(connection, names);
   return names;
-}
-
-interface TransactionStorage {
-  getStore(): { session?: mongo.ClientSession } | undefined;
-}
-
-function transactionStorage(connection: Connection): TransactionStorage | undefined {
-  return (connection.base as unknown as { transactionAsyncLocalStorage?: TransactionStorage })
-    .transactionAsyncLocalStorage;
 }
