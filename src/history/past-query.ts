@@ -30,6 +30,8 @@ export interface PastQuery {
   /** 0 stands for no limit, as it does for the server. */
   readonly limit: number;
   readonly hint?: mongo.Hint | undefined;
+  /** Only the plans are wanted, which have to be decoded. */
+  readonly explaining?: true;
   /** Options that both sides take as they are. */
   readonly shared: Readonly<Record<string, unknown>>;
 }
@@ -61,7 +63,7 @@ export function findRecords(
 }
 
 function sideOptions(
-  { shared, skip, limit, visible }: PastQuery,
+  { shared, skip, limit, visible, explaining }: PastQuery,
   sort: Sort | undefined,
   projection: RawDocument | undefined,
   session: mongo.ClientSession | undefined,
@@ -73,6 +75,7 @@ function sideOptions(
     ...(limit === 0 ? {} : { limit: skip + limit }),
     ...(sort === undefined && shown !== undefined ? { projection: shown } : {}),
     ...(sort === undefined ? {} : sortedOptions(sort, shown)),
+    ...(explaining === true ? { raw: false } : {}),
   };
 }
 

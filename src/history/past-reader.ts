@@ -128,10 +128,11 @@ export class PastReader {
     session: Session,
     verbosity: mongo.ExplainVerbosityLike | undefined,
   ): Promise<RawDocument> {
+    const explained = { ...query, explaining: true } as const;
     const plan = (cursor: mongo.FindCursor) => (verbosity === undefined ? cursor.explain() : cursor.explain(verbosity));
     return {
-      head: await plan(findHeads(this.#store, query, session)),
-      versions: await plan(findRecords(this.#store, query, session)),
+      head: await plan(findHeads(this.#store, explained, session)),
+      versions: await plan(findRecords(this.#store, explained, session)),
     };
   }
 
