@@ -1,9 +1,14 @@
+export type { AdministrationStatics, CollectionTarget } from './admin/administration.ts';
+export type { AdoptOptions, AdoptReport, UnadoptOptions, UnadoptReport } from './admin/adopt.ts';
+export type { Finding, FindingKind } from './admin/judge.ts';
+export type { RecoverReport } from './admin/recover.ts';
+export type { VerifyOptions, VerifyReport } from './admin/verify.ts';
 export type { ChronosDocument, ChronosModelType, ChronosQueryHelpers } from './api/model-type.ts';
 export type { PastDocument, PastModel } from './api/past-model.ts';
 export type { DiffOptions, HistoryOptions, VersionReference } from './api/read-history.ts';
 export { versioned } from './api/versioned.ts';
 export type { VersionReadOptions } from './api/versioned-model.ts';
-export type { RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
+export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
 export type { ChronosPluginOptions } from './config/options.ts';
 export { runInChronosContext } from './context.ts';
 export * from './errors.ts';
@@ -11,4 +16,10 @@ export type { Change } from './history/diff.ts';
 export type { JsonPatchOperation } from './history/json-patch.ts';
 export type { Version, VersionList } from './history/version.ts';
 export { chronos } from './plugin.ts';
+export type {
+  RestoreAction,
+  RestoreCollectionOptions,
+  RestoreProgress,
+  RestoreReport,
+} from './restore/restore-collection.ts';
 export type { Actor, Attribution, ChronosWriteOptions, Instant, Op } from './types.ts';

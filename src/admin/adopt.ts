@@ -100,7 +100,7 @@ export async function unadopt(store: Store, options: UnadoptOptions = {}): Promi
 }
 
 /** An order that the changes made meanwhile cannot upset. */
-const inIdOrder = { sort: { _id: 1 }, hint: { _id: 1 } } as const;
+const inIdOrder = { sort: { _id: 1 }, hint: { _id: 1 }, batchSize: BATCH_SIZE } as const;
 const MAJORITY = { writeConcern: { w: 'majority' } } as const;
 
 /** Which of the documents have versions already, and must not begin again at 0. */

@@ -60,9 +60,12 @@ async function* entries(
   return undefined;
 }
 
+/** Rows are small, so that left to the server one batch would hold a hundred thousand of them. */
+const BATCH_SIZE = 1_000;
+
 function headRows(store: Store, filter: Filter, session?: Session): mongo.FindCursor<RawDocument> {
-  const options = { projection: { _id: 1, _system: 1 }, sort: { _id: 1 }, ...inSession(session) } as const;
-  return store.head.find(filter, options);
+  const options = { projection: { _id: 1, _system: 1 }, sort: { _id: 1 }, batchSize: BATCH_SIZE } as const;
+  return store.head.find(filter, { ...options, ...inSession(session) });
 }
 
 function recordRows(store: Store, filter: Filter, session?: Session): mongo.FindCursor<RawDocument> {
@@ -71,6 +74,7 @@ function recordRows(store: Store, filter: Filter, session?: Session): mongo.Find
     projection: { _id: 1, _system: 1 },
     sort,
     allowDiskUse: true,
+    batchSize: BATCH_SIZE,
     ...inSession(session),
   });
 }
