@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Outcome } from './captured-write.ts';
+import { leavesFilter } from './leaves-filter.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results } from './results.ts';
 import type { Store } from './store.ts';
@@ -23,6 +24,8 @@ interface Waiting {
  * Single writes that do not name their document, like "take the next queued job". Callers of the same filter and sort
  * would all go for the same document, and all but one lose and start over. Instead, those who wait are handed distinct
  * documents in the order of the sort, and take them in one transaction in which the filter is checked again.
+ *
+ * Where a document may go on matching, all of them would get it one after the other, and so they do.
  */
 export class Claims {
   readonly #store: Store;
@@ -36,7 +39,8 @@ export class Claims {
 
   /** Whether a write may be handed its document: it must be groupable once that is known. */
   static accepts(store: Store, write: GroupableWrite): boolean {
-    return pinnedId(write.filter) === undefined && isGroupable(store, pinned(write, 0));
+    if (pinnedId(write.filter) !== undefined || write.chronos.expectedOv !== undefined) return false;
+    return isGroupable(store, pinned(write, 0));
   }
 
   submit(write: GroupableWrite): Promise<Outcome> {
@@ -52,7 +56,8 @@ export class Claims {
   async #run(key: string, lane: Waiting[]): Promise<void> {
     this.#lanes.set(key, lane);
     while (lane.length > 0) {
-      const wave = lane.splice(0);
+      const staying = lane.findIndex(({ write }) => !leavesFilter(write));
+      const wave = lane.splice(0, Math.max(1, staying === -1 ? lane.length : staying));
       const [only] = wave;
       if (wave.length === 1 && only !== undefined) await settle(only, this.#writers.alone(only.write));
       else lane.unshift(...(await this.#serve(wave)));

@@ -1,20 +1,36 @@
-import type { CapturedInsert, Outcome } from './captured-write.ts';
+import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
 import { Claims } from './claims.ts';
 import { areNeutral } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
-import { isAboutTheWrite, isDuplicateKey, isRefusal, isVersionCollision } from './mongo-errors.ts';
+import { isAboutTheWrite, isDuplicateKey, isRefusal } from './mongo-errors.ts';
 import { idKey } from './pinned-id.ts';
+import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
-import { inTransaction, type Transaction } from './transaction.ts';
+import { inTransaction, isInTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
 import { canWriteAtOnce, writeAtOnce } from './write-at-once.ts';
-import { type Culprit, type GroupableWrite, isGroupable, keyOf, type Settled, writeGroup } from './write-group.ts';
+import {
+  type Culprit,
+  type GroupableWrite,
+  GroupTooLarge,
+  idsOf,
+  isGroupable,
+  keyOf,
+  type Settled,
+  writeGroup,
+} from './write-group.ts';
 import { type CapturedManyWrite, type ManyCounts, writeMany } from './write-many.ts';
 import { writeSingle } from './write-single.ts';
 
 type Write = GroupableWrite;
+
+interface TogetherOptions {
+  readonly ordered?: boolean;
+  /** A caller's session without a transaction. */
+  readonly session?: DriverOptions['session'];
+}
 
 /** Takes the captured writes of one collection and commits each with its version record, atomically. */
 export class Committer {
@@ -63,35 +79,30 @@ export class Committer {
 
   /** The insert of one document. */
   async insert(insert: CapturedInsert): Promise<Outcome> {
-    const alone = !areNeutral(insert.options) || (insert.options.session ?? undefined) !== undefined;
+    const { options, chronos } = insert;
+    const alone =
+      !areNeutral(options) || (options.session ?? undefined) !== undefined || chronos.expectedOv !== undefined;
     if (!alone) return this.#inserts.submit(insert);
     return this.#insertOne(insert, takeFreshId(this.#store, insert.id));
   }
 
   /** One write in a transaction of its own, or in its caller's. */
   async writeAlone(write: Write, session = write.options.session ?? undefined): Promise<Outcome> {
-    const atOnce = write.kind === 'update' && canWriteAtOnce(write) ? write : undefined;
-    try {
-      return await inTransaction(this.#store, session, (tx) =>
-        atOnce !== undefined && !tx.joined ? writeAtOnce(this.#store, tx, atOnce) : writeSingle(this.#store, tx, write),
-      );
-    } catch (error) {
-      return this.#secondTry(write, session, atOnce !== undefined, error);
-    }
-  }
-
-  /** What the first try may not have shown yet: a native error in its native words, a lost `ov`, a lost upsert race. */
-  async #secondTry(
-    write: Write,
-    session: Transaction['session'] | undefined,
-    atOnce: boolean,
-    error: unknown,
-  ): Promise<Outcome> {
-    if (session?.inTransaction()) throw error;
-    const collided = isVersionCollision(this.#store, error);
-    const lostRace = isDuplicateKey(error) && write.options.upsert === true;
-    if (!collided && !lostRace && !(atOnce && isRefusal(this.#store, error))) throw error;
-    return inTransaction(this.#store, session, (tx) => writeSingle(this.#store, tx, write, collided));
+    const joined = isInTransaction(session);
+    const atOnce = !joined && write.kind === 'update' && canWriteAtOnce(write) ? write : undefined;
+    const inSteps = (tx: Transaction) => writeSingle(this.#store, tx, write);
+    const first = atOnce === undefined ? inSteps : (tx: Transaction) => writeAtOnce(this.#store, tx, atOnce);
+    return renumbering(this.#store, session, write.filter, async () => {
+      try {
+        return await inTransaction(this.#store, session, first);
+      } catch (error) {
+        // What the first try may not have shown yet: a native error in its native words, a lost race of upserts.
+        const lostRace = isDuplicateKey(error) && write.options.upsert === true;
+        const misworded = atOnce !== undefined && isRefusal(this.#store, error);
+        if (joined || !(lostRace || misworded)) throw error;
+        return inTransaction(this.#store, session, inSteps);
+      }
+    });
   }
 
   async #commitWave(wave: readonly Waiting<Write, Outcome>[]): Promise<void> {
@@ -107,48 +118,38 @@ export class Committer {
 
   /**
    * Many writes of distinct documents in one transaction. One that the server refuses does not take the others along.
-   *
-   * @param ordered stop at the first refused one, so that fewer results come back than writes were given
+   * Where `ordered`, the first refused one is the last that is carried out, and fewer results come back.
    */
-  async writeTogether(writes: readonly Write[], ordered = false): Promise<Settled[]> {
-    if (writes.length === 0) return [];
+  async writeTogether(writes: readonly Write[], options: TogetherOptions = {}): Promise<Settled[]> {
     const culprit: Culprit = {};
+    const steps = (tx: Transaction) => writeGroup(this.#store, tx, writes, culprit);
     try {
-      return await inTransaction(
-        this.#store,
-        undefined,
-        (tx) => writeGroup(this.#store, tx, writes, culprit),
-        writes.length,
+      return await renumbering(this.#store, options.session, idsOf(writes), () =>
+        inTransaction(this.#store, options.session, steps, writes.length),
       );
     } catch (error) {
+      if (error instanceof GroupTooLarge) return this.#writeParts(around(writes, writes.length >> 1, 0), options);
       if (!isAboutTheWrite(this.#store, error)) return writes.map(() => ({ error }));
+      // The one that was refused goes alone, to its own result or error; those around it go together again.
       const { index } = culprit;
-      return index === undefined ? this.#writeEach(writes, ordered) : this.#writeAround(writes, index, ordered);
+      return this.#writeParts(index === undefined ? writes.map((one) => [one]) : around(writes, index, 1), options);
     }
   }
 
-  /** The one that was refused goes alone, to its own result or error; those around it go together again. */
-  async #writeAround(writes: readonly Write[], culprit: number, ordered: boolean): Promise<Settled[]> {
-    const before = await this.writeTogether(writes.slice(0, culprit), ordered);
-    if (ordered && before.some((member) => 'error' in member)) return before;
-    const [alone] = await this.#writeEach(writes.slice(culprit, culprit + 1), ordered);
-    const settled = alone === undefined ? before : [...before, alone];
-    if (ordered && settled.some((member) => 'error' in member)) return settled;
-    return [...settled, ...(await this.writeTogether(writes.slice(culprit + 1), ordered))];
-  }
-
-  async #writeEach(writes: readonly Write[], ordered: boolean): Promise<Settled[]> {
+  async #writeParts(parts: readonly (readonly Write[])[], options: TogetherOptions): Promise<Settled[]> {
     const settled: Settled[] = [];
-    for (const write of writes) {
-      const member = await this.#settledAlone(write);
-      settled.push(member);
-      if (ordered && 'error' in member) break;
+    for (const part of parts) {
+      const [only] = part;
+      const alone = part.length === 1 && only !== undefined;
+      const results = alone ? [await this.#settledAlone(only, options)] : await this.writeTogether(part, options);
+      settled.push(...results);
+      if (options.ordered && results.some((member) => 'error' in member)) break;
     }
     return settled;
   }
 
-  async #settledAlone(write: Write): Promise<Settled> {
-    return this.writeAlone(write).then(
+  async #settledAlone(write: Write, { session }: TogetherOptions): Promise<Settled> {
+    return this.writeAlone(write, session).then(
       (outcome) => ({ outcome }),
       (error: unknown) => ({ error }),
     );
@@ -200,4 +201,10 @@ function settle(waiting: Waiting<unknown, Outcome>, result: Promise<Outcome>): P
 function refusedBy(error: unknown): Set<number> {
   const { writeErrors } = error as { writeErrors?: { index: number } | { index: number }[] };
   return new Set([writeErrors ?? []].flat().map(({ index }) => index));
+}
+
+/** The parts before and after some members, and those themselves. */
+function around<T>(all: readonly T[], index: number, length: number): T[][] {
+  const parts = [all.slice(0, index), all.slice(index, index + length), all.slice(index + length)];
+  return parts.filter((part) => part.length > 0);
 }

@@ -76,13 +76,11 @@ export function insideTransaction(options: DriverOptions, session: mongo.ClientS
 }
 
 /** A call's options outside a transaction: never acknowledged by less than a majority. */
-export function majority(options: DriverOptions, collection: mongo.Collection): Record<string, unknown> {
+export function majority(options: DriverOptions): Record<string, unknown> {
   const { chronos, w, j, wtimeout, ...rest } = options;
   const asked = (options.writeConcern ?? {}) as mongo.WriteConcernSettings;
-  const level = asked.w ?? w ?? collection.writeConcern?.w ?? 'majority';
   const journal = asked.j ?? j;
   const timeout = asked.wtimeout ?? wtimeout;
-  if (level === 'majority' && journal === undefined && timeout === undefined) return rest;
   return {
     ...rest,
     writeConcern: {

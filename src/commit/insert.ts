@@ -6,8 +6,9 @@ import { idKey } from './pinned-id.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { insertedSystem, type PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
-import { inTransaction, type Transaction } from './transaction.ts';
+import { inTransaction, inTurn, isInTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
+import { checkExpected } from './write-single.ts';
 
 /** Whether inserts can do without a transaction, which nothing but their past or their number needs. */
 export function isOutright(store: Store, fresh: boolean): boolean {
@@ -21,8 +22,9 @@ export async function insertAll(
   options: DriverOptions,
   fresh: boolean,
 ): Promise<void> {
-  if (isOutright(store, fresh)) return insertOutright(store, inserts, options);
+  for (const insert of inserts) checkExpected(store, insert, insert.id, null);
   const session = options.session ?? undefined;
+  if (isOutright(store, fresh)) return inTurn(session, () => insertOutright(store, inserts, options));
   if (!fresh) await ensureVersions(store, session);
   const steps = (tx: Transaction) => insertInTransaction(store, tx, inserts, options, fresh);
   await inTransaction(store, session, steps, inserts.length);
@@ -33,9 +35,10 @@ export async function insertAll(
  * document itself, and each insert is atomic.
  */
 async function insertOutright(store: Store, inserts: readonly CapturedInsert[], options: DriverOptions): Promise<void> {
-  await requirePreconditions(store);
+  // An insert does not need them, but the transaction that follows may: in it they could not come into being.
+  await (isInTransaction(options.session) ? requirePreconditions(store) : ensureVersions(store, undefined));
   const documents = inserts.map((insert) => stamped(store, insert));
-  await send(store, documents, majority(options, store.head));
+  await send(store, documents, majority(options));
 }
 
 /**

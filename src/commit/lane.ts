@@ -7,6 +7,10 @@ export interface Waiting<W, R> {
   readonly reject: (error: unknown) => void;
 }
 
+interface Keyed<W, R> extends Waiting<W, R> {
+  readonly key: string;
+}
+
 /**
  * Group commit: the writes that arrive while a wave is on its way travel together in the next one. There is no timer,
  * and a caller that is alone never waits; under load each journal wait and each round trip is shared by all who wait.
@@ -16,9 +20,8 @@ export interface Waiting<W, R> {
 export class Lane<W, R> {
   readonly #keyOf: (write: W) => string;
   readonly #carryOut: (wave: readonly Waiting<W, R>[]) => Promise<void>;
-  #waiting: Waiting<W, R>[] = [];
+  #waiting: Keyed<W, R>[] = [];
   #running = false;
-  #limit = MAX_WAVE;
 
   /** @param carryOut settles every member of the wave, and never rejects */
   constructor(keyOf: (write: W) => string, carryOut: (wave: readonly Waiting<W, R>[]) => Promise<void>) {
@@ -28,15 +31,9 @@ export class Lane<W, R> {
 
   submit(write: W): Promise<R> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ write, resolve, reject });
+      this.#waiting.push({ write, key: this.#keyOf(write), resolve, reject });
       if (!this.#running) void this.#run();
     });
-  }
-
-  /** Bounds the next waves so that one holds about 8 MB, going by what the last one held. */
-  learn(bytes: number, members: number): void {
-    if (members === 0) return;
-    this.#limit = Math.max(1, Math.min(MAX_WAVE, Math.floor(MAX_WAVE_BYTES / (bytes / members))));
   }
 
   async #run(): Promise<void> {
@@ -61,12 +58,11 @@ export class Lane<W, R> {
   #nextWave(): Waiting<W, R>[] {
     const taken = new Set<string>();
     const wave: Waiting<W, R>[] = [];
-    const left: Waiting<W, R>[] = [];
+    const left: Keyed<W, R>[] = [];
     for (const waiting of this.#waiting) {
-      const key = this.#keyOf(waiting.write);
-      if (wave.length < this.#limit && !taken.has(key)) wave.push(waiting);
+      if (wave.length < MAX_WAVE && !taken.has(waiting.key)) wave.push(waiting);
       else left.push(waiting);
-      taken.add(key);
+      taken.add(waiting.key);
     }
     this.#waiting = left;
     return wave;
@@ -75,4 +71,3 @@ export class Lane<W, R> {
 
 const MAX_TURNS = 8;
 const MAX_WAVE = 500;
-const MAX_WAVE_BYTES = 8_000_000;

@@ -24,12 +24,8 @@ export async function findPastLives(
   return new Map(records.map((record) => [idKey(record.id), lastBefore(record)]));
 }
 
-/** The newest version record of a document. */
-export async function lastRecordOf(store: Store, tx: Transaction, id: unknown): Promise<VersionFields | undefined> {
-  return (await lastRecords(store, tx, [id]))[0];
-}
-
-async function lastRecords(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<LastRecord[]> {
+/** The newest version record of each document. */
+export async function lastRecords(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<LastRecord[]> {
   return store.versions
     .aggregate<LastRecord>(
       [

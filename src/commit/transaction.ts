@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { mongo } from 'mongoose';
 import { TransactionTooLargeError, UnknownOutcomeError } from '../errors.ts';
 import { Numbers } from './collection-version.ts';
@@ -35,9 +36,10 @@ export async function inTransaction<T>(
   versions = 1,
 ): Promise<T> {
   const run = (tx: Transaction) => (store.collectionVersion ? numbered(store, tx, steps, versions) : steps(tx));
-  if (callers?.inTransaction()) return run({ session: callers, joined: true }).catch(rethrow(store, undefined));
   if (callers !== undefined) {
-    return oneAtATime(callers, () => ownTransaction(callers, run)).catch(rethrow(store, undefined));
+    return inTurn(callers, () => {
+      return callers.inTransaction() ? run({ session: callers, joined: true }) : ownTransaction(callers, run);
+    }).catch(rethrow(store, undefined));
   }
   const session = store.client.startSession({ causalConsistency: false });
   try {
@@ -63,16 +65,35 @@ async function numbered<T>(
   return result;
 }
 
-/** A session holds one transaction at a time, yet plain Mongoose lets a caller use it for parallel writes. */
+/** Sessions of callers, each with what is under way in it. */
 const busy = new WeakMap<ClientSession, Promise<unknown>>();
 
-function oneAtATime<T>(session: ClientSession, fn: () => Promise<T>): Promise<T> {
-  const turn = (busy.get(session) ?? Promise.resolve()).then(fn);
-  busy.set(
-    session,
-    turn.catch(() => undefined),
+/** The session whose turn it is, for what is done within that turn. */
+const turn = new AsyncLocalStorage<ClientSession>();
+
+/** Whether a write in a caller's session is part of a transaction that somebody else commits. */
+export function isInTransaction(session: ClientSession | null | undefined): boolean {
+  if (!session?.inTransaction()) return false;
+  return turn.getStore() === session || !busy.has(session);
+}
+
+/**
+ * A session holds one transaction at a time, yet plain Mongoose lets a caller use it for parallel writes: they wait for
+ * each other. Without that, a second write would take the transaction of the first one for its caller's.
+ */
+export function inTurn<T>(session: ClientSession | undefined, fn: () => Promise<T>): Promise<T> {
+  if (session === undefined || turn.getStore() === session || isInTransaction(session)) return fn();
+  const before = busy.get(session) ?? Promise.resolve();
+  const result = before.then(() => turn.run(session, fn));
+  const settled = result.then(
+    () => undefined,
+    () => undefined,
   );
-  return turn;
+  busy.set(session, settled);
+  void settled.then(() => {
+    if (busy.get(session) === settled) busy.delete(session);
+  });
+  return result;
 }
 
 /** `TransactionTooLargeForCache`: more changes than the server's cache can hold; comes without a label. */

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { requirePreconditions } from './preconditions.ts';
 import type { Store } from './store.ts';
+import { isInTransaction } from './transaction.ts';
 
 const NAMESPACE_EXISTS = 48;
 
@@ -22,7 +23,7 @@ export async function ensureVersions(store: Store, callers: mongo.ClientSession 
   existence.catch(() => ready.delete(store));
   const isNew = await created;
   // A transaction that began before the collection did cannot see it: its owner is told to run it once more.
-  if (isNew && callers?.inTransaction()) throw transient(store);
+  if (isNew && isInTransaction(callers)) throw transient(store);
 }
 
 /** Forgets that the collection exists, after something dropped it. */

@@ -4,10 +4,21 @@ import type { Committer } from './committer.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { isRefusal } from './mongo-errors.ts';
+import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
+import { inTransaction, isInTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
 import { statementOf, WriteError, type WriteErrorFields } from './write-error.ts';
-import { type GroupableWrite, isGroupable, keyOf, type Settled } from './write-group.ts';
+import {
+  type Culprit,
+  type GroupableWrite,
+  GroupTooLarge,
+  idsOf,
+  isGroupable,
+  keyOf,
+  type Settled,
+  writeGroup,
+} from './write-group.ts';
 import type { CapturedManyWrite } from './write-many.ts';
 
 export type BulkItem = CapturedWrite | CapturedManyWrite;
@@ -24,7 +35,8 @@ const MAX_SEGMENT = 1_000;
 /**
  * Carries out a list of writes in their order, as many at a time as are independent of each other. Like MongoDB's own
  * bulk write it is not atomic as a whole, and it ends the same way: with the counts of what was done, or with
- * `MongoBulkWriteError` naming the members that were refused.
+ * `MongoBulkWriteError` naming the members that were refused. Only where the versions have to meet a condition, it is
+ * all or nothing.
  */
 export async function writeBulk(
   committer: Committer,
@@ -33,21 +45,29 @@ export async function writeBulk(
 ): Promise<mongo.BulkWriteResult> {
   const { store } = committer;
   const session = options.session ?? undefined;
+  if (!isInTransaction(session) && items.some(isConditional)) {
+    const whole = (tx: Transaction) => writeBulk(committer, items, { ...options, session: tx.session });
+    return inTransaction(store, session, whole, 0);
+  }
   if (items.some(({ kind }) => kind !== 'insert')) await ensureVersions(store, session);
   const ordered = options.ordered !== false;
   const tally = new Tally(store, items, ordered);
-  for (const segment of segments(store, items, session !== undefined)) {
+  for (const segment of segments(store, items)) {
     await runSegment(committer, segment, options, tally);
     if (ordered && tally.failed) break;
   }
   return tally.result();
 }
 
-function segments(store: Store, items: readonly BulkItem[], hasSession: boolean): Segment[] {
+function isConditional({ chronos }: BulkItem): boolean {
+  return chronos.expectedOv !== undefined || chronos.at !== undefined;
+}
+
+function segments(store: Store, items: readonly BulkItem[]): Segment[] {
   const all: Segment[] = [];
   const keys = new Set<string>();
   for (const [at, item] of items.entries()) {
-    const kind = kindOf(store, item, hasSession);
+    const kind = kindOf(store, item);
     const last = all.at(-1);
     const key = kind === 'group' ? keyOf(item as GroupableWrite) : '';
     const joins = last?.kind === kind && kind !== 'apart' && last.items.length < MAX_SEGMENT && !keys.has(key);
@@ -59,16 +79,16 @@ function segments(store: Store, items: readonly BulkItem[], hasSession: boolean)
   return all;
 }
 
-function kindOf(store: Store, item: BulkItem, hasSession: boolean): Segment['kind'] {
+function kindOf(store: Store, item: BulkItem): Segment['kind'] {
   if (item.kind === 'insert') return takeFreshId(store, item.id) ? 'fresh' : 'inserts';
-  if (item.kind === 'updateMany' || item.kind === 'deleteMany' || hasSession) return 'apart';
+  if (item.kind === 'updateMany' || item.kind === 'deleteMany') return 'apart';
   return isGroupable(store, item) ? 'group' : 'apart';
 }
 
 function runSegment(committer: Committer, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
   switch (segment.kind) {
     case 'group':
-      return runGroup(committer, segment, tally);
+      return runGroup(committer, segment, options, tally);
     case 'apart':
       return runApart(committer, segment, options, tally);
     default:
@@ -76,10 +96,43 @@ function runSegment(committer: Committer, segment: Segment, options: DriverOptio
   }
 }
 
-async function runGroup(committer: Committer, segment: Segment, tally: Tally): Promise<void> {
+async function runGroup(
+  committer: Committer,
+  segment: Segment,
+  { session }: DriverOptions,
+  tally: Tally,
+): Promise<void> {
   const writes = segment.items as GroupableWrite[];
-  const settled = await committer.writeTogether(writes, tally.ordered);
+  if (isInTransaction(session)) return runWithin(committer.store, session, segment, tally);
+  const settled = await committer.writeTogether(writes, { ordered: tally.ordered, session });
   settled.forEach((member, index) => void tally.settle(segment.at + index, member, writes[index]));
+}
+
+/** In a transaction of the caller's the first refusal is the end: the server has aborted it. */
+async function runWithin(
+  store: Store,
+  session: DriverOptions['session'],
+  { kind, items, at }: Segment,
+  tally: Tally,
+): Promise<void> {
+  const culprit: Culprit = {};
+  const steps = (tx: Transaction) => writeGroup(store, tx, items as GroupableWrite[], culprit);
+  try {
+    const settled = await renumbering(store, session, idsOf(items as GroupableWrite[]), () =>
+      inTransaction(store, session, steps, items.length),
+    );
+    settled.forEach((member, index) => void tally.settle(at + index, member, items[index]));
+  } catch (error) {
+    const { index } = culprit;
+    if (error instanceof GroupTooLarge) {
+      const middle = items.length >> 1;
+      await runWithin(store, session, { kind, at, items: items.slice(0, middle) }, tally);
+      return runWithin(store, session, { kind, at: at + middle, items: items.slice(middle) }, tally);
+    }
+    if (index === undefined) throw error;
+    tally.settle(at + index, { error }, items[index]);
+    throw tally.error();
+  }
 }
 
 async function runApart(committer: Committer, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
@@ -91,7 +144,7 @@ async function runApart(committer: Committer, segment: Segment, options: DriverO
   );
   tally.settle(segment.at, settled, item);
   // The server has aborted the transaction: nothing of it is left to go on with.
-  if (tally.failed && options.session?.inTransaction()) throw tally.error();
+  if (tally.failed && isInTransaction(options.session)) throw tally.error();
 }
 
 async function carriedOut(committer: Committer, item: BulkItem, options: DriverOptions): Promise<Outcome> {
@@ -136,7 +189,7 @@ async function insertOutrightOnes(
     waiting.forEach(({ index, insert }, position) => {
       if (position < stop && !refused.has(position)) tally.count(index, inserted(insert));
     });
-    if (options.session?.inTransaction()) throw tally.error();
+    if (isInTransaction(options.session)) throw tally.error();
   }
   return [];
 }
@@ -157,7 +210,7 @@ async function insertAtomicOnes(
     return [];
   } catch (error) {
     const [position = 0] = tally.refuse(waiting, error);
-    if (session?.inTransaction()) throw tally.error();
+    if (isInTransaction(session)) throw tally.error();
     return tally.ordered ? waiting.slice(0, position) : waiting.filter((_, other) => other !== position);
   }
 }

@@ -22,6 +22,12 @@ export interface Culprit {
   index?: number;
 }
 
+/** Documents of one transaction at the most, by their size. */
+export const CHUNK_BYTES = 8_000_000;
+
+/** Documents of a group that are too large to be held at once. Nothing was written. */
+export class GroupTooLarge extends Error {}
+
 /** Whether a write may be carried out together with others: it is about one known document and asks nothing special. */
 export function isGroupable(store: Store, write: GroupableWrite): boolean {
   const { options } = write;
@@ -81,14 +87,27 @@ export function keyOf(write: GroupableWrite): string {
   return idKey(pinnedId(write.filter));
 }
 
+/** Matches the documents that writes are about. */
+export function idsOf(writes: readonly GroupableWrite[]): Filter {
+  return inIds(writes.map(({ filter }) => pinnedId(filter)));
+}
+
 async function readPreImages(
   store: Store,
   tx: Transaction,
   writes: readonly GroupableWrite[],
 ): Promise<Map<string, PreImage>> {
-  const documents = await findRaw(store, tx, filterOfAll(writes.map(({ filter }) => filter)));
-  const images = documents.map((bytes) => preImage(store.bson, bytes));
-  return new Map(images.map((image) => [idKey(image.id), image]));
+  const images = new Map<string, PreImage>();
+  let size = 0;
+  const filter = filterOfAll(writes.map((write) => write.filter));
+  for await (const raw of store.head.find(filter, { session: tx.session, raw: true })) {
+    const bytes = raw as unknown as Uint8Array;
+    size += bytes.length;
+    if (images.size > 0 && size > CHUNK_BYTES) throw new GroupTooLarge();
+    const image = preImage(store.bson, bytes);
+    images.set(idKey(image.id), image);
+  }
+  return images;
 }
 
 /** Matches what any of the filters matches; each of them pins an id of its own, so that the answer tells whose it is. */

@@ -5,13 +5,14 @@ import type { CapturedUpdate, Change, DriverOptions, Filter, UpdateOperators } f
 import { carried, insideTransaction } from './driver-options.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { idKey } from './pinned-id.ts';
+import { renumbering } from './renumber.ts';
 import { nextSystemOperators, type Stamp, successorFrom, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
-import { inTransaction, type Transaction } from './transaction.ts';
+import { inTransaction, isInTransaction, type Transaction } from './transaction.ts';
 import { type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
 import { withOperators } from './write-at-once.ts';
-import { insertRecords, type Settled, writeGroup } from './write-group.ts';
-import { takingBack, updateArgument, writeSingle } from './write-single.ts';
+import { CHUNK_BYTES, insertRecords, type Settled, writeGroup } from './write-group.ts';
+import { checkExpected, takingBack, updateArgument, writeSingle } from './write-single.ts';
 
 interface ManyWrite {
   readonly filter: Filter;
@@ -39,9 +40,11 @@ export interface ManyCounts {
   upsertedId?: unknown;
 }
 
-/** What one transaction of a multi-document write holds at the most. */
+/** Documents of one transaction of a multi-document write at the most. */
 const CHUNK_DOCUMENTS = 1_000;
-const CHUNK_BYTES = 8_000_000;
+
+/** Runs the steps of one chunk, whose documents the filter names: in a transaction of its own or in that of them all. */
+type RunChunk = <T>(filter: Filter, versions: number, steps: (tx: Transaction) => Promise<T>) => Promise<T>;
 
 /**
  * Carries out a multi-document write. In MongoDB such a write is not atomic, and a transaction around all of it dies at
@@ -50,36 +53,32 @@ const CHUNK_BYTES = 8_000_000;
  */
 export async function writeMany(store: Store, write: CapturedManyWrite): Promise<ManyCounts> {
   const session = write.options.session ?? undefined;
-  const whole = session?.inTransaction() === true || write.chronos.multi === 'atomic';
-  if (whole) return inTransaction(store, session, (tx) => writeAll(store, tx, write), CHUNK_DOCUMENTS);
-
-  const first = await inTransaction(
-    store,
-    session,
-    async (tx) => {
-      const images = await readImages(store, tx, write, write.filter, CHUNK_DOCUMENTS + 1);
-      return images === undefined ? undefined : writeChunk(store, tx, write, images);
-    },
-    CHUNK_DOCUMENTS,
-  );
-  return first ?? writeInChunks(store, write, session);
+  const apart: RunChunk = (filter, versions, steps) =>
+    renumbering(store, session, filter, () => inTransaction(store, session, steps, versions));
+  if (!isWhole(write)) {
+    const first = await writeMatching(store, write, write.filter, CHUNK_DOCUMENTS, apart);
+    return first ?? writeAll(store, write, undefined, apart);
+  }
+  return apart(write.filter, CHUNK_DOCUMENTS, async (tx) => {
+    const counts = await writeAll(store, write, tx.session, (_filter, _versions, steps) => steps(tx));
+    return counts.matched + counts.deleted === 0 ? missMany(store, tx, write) : counts;
+  });
 }
 
-async function writeAll(store: Store, tx: Transaction, write: CapturedManyWrite): Promise<ManyCounts> {
-  const total = noCounts();
-  for await (const ids of idChunks(store, write, tx.session)) add(total, await writeIds(store, tx, write, ids));
-  return total;
+/** Whether all is to be written or nothing. Where the versions have to meet a condition, that is of all of them. */
+function isWhole({ chronos, options }: CapturedManyWrite): boolean {
+  const conditional = chronos.expectedOv !== undefined || chronos.at !== undefined;
+  return isInTransaction(options.session) || chronos.multi === 'atomic' || conditional;
 }
 
-async function writeInChunks(
+async function writeAll(
   store: Store,
   write: CapturedManyWrite,
   session: mongo.ClientSession | undefined,
+  run: RunChunk,
 ): Promise<ManyCounts> {
   const total = noCounts();
-  for await (const ids of idChunks(store, write, session)) {
-    add(total, await inTransaction(store, session, (tx) => writeIds(store, tx, write, ids), ids.length));
-  }
+  for await (const ids of idChunks(store, write, session)) add(total, await writeIds(store, write, ids, run));
   return total;
 }
 
@@ -96,7 +95,7 @@ async function* idChunks(
   const options = { projection: { _id: 1 }, sort: { _id: 1 }, allowDiskUse: true, batchSize: CHUNK_DOCUMENTS } as const;
   const cursor = store.head.find(write.filter, {
     ...options,
-    ...(session?.inTransaction() ? { session } : {}),
+    ...(session === undefined ? {} : { session }),
     ...(collation === undefined ? {} : { collation: collation as mongo.CollationOptions }),
     ...(hint === undefined ? {} : { hint: hint as mongo.Hint }),
   });
@@ -113,16 +112,30 @@ async function* idChunks(
 /** Halves a chunk whose documents are too large to be held at once. */
 async function writeIds(
   store: Store,
-  tx: Transaction,
   write: CapturedManyWrite,
   ids: readonly unknown[],
+  run: RunChunk,
 ): Promise<ManyCounts> {
-  const images = await readImages(store, tx, write, among(write.filter, ids), ids.length + 1);
-  if (images !== undefined) return writeChunk(store, tx, write, images);
+  const counts = await writeMatching(store, write, among(write.filter, ids), ids.length, run);
+  if (counts !== undefined) return counts;
   const middle = Math.ceil(ids.length / 2);
-  const counts = await writeIds(store, tx, write, ids.slice(0, middle));
-  add(counts, await writeIds(store, tx, write, ids.slice(middle)));
-  return counts;
+  const total = await writeIds(store, write, ids.slice(0, middle), run);
+  add(total, await writeIds(store, write, ids.slice(middle), run));
+  return total;
+}
+
+/** Writes all that match as one chunk, or nothing if they are too many or too large for that. */
+function writeMatching(
+  store: Store,
+  write: CapturedManyWrite,
+  filter: Filter,
+  limit: number,
+  run: RunChunk,
+): Promise<ManyCounts | undefined> {
+  return run(filter, limit, async (tx) => {
+    const images = await readImages(store, tx, write, filter, limit + 1);
+    return images === undefined ? undefined : writeChunk(store, tx, write, images);
+  });
 }
 
 /** The documents as they are, or nothing if they are too many or too large for one chunk. One alone always fits. */
@@ -153,9 +166,12 @@ async function writeChunk(
   images: readonly PreImage[],
 ): Promise<ManyCounts> {
   if (images.length === 0) return missMany(store, tx, write);
+  for (const { id, system } of images) checkExpected(store, write, id, system.ov);
   if (write.kind === 'deleteMany') return deleteChunk(store, tx, write, images);
   const { change } = write;
-  if (change.form === 'pipeline' || tx.numbers !== undefined) return updateEach(store, tx, write, images);
+  const { functionId } = write.chronos;
+  const apart = change.form === 'pipeline' || functionId !== undefined || tx.numbers !== undefined;
+  if (apart) return updateEach(store, tx, write, images);
   return updateChunk(store, tx, { ...write, change }, images);
 }
 

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
 import { OptimisticLockError } from '../errors.ts';
 import { hideInProjection } from '../system/hide.ts';
-import type { RawDocument, SystemFields } from '../types.ts';
+import type { ChronosWriteOptions, RawDocument, SystemFields } from '../types.ts';
 import {
   type CapturedDelete,
   type CapturedUpdate,
@@ -15,7 +15,7 @@ import {
 import { carried, insideTransaction } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { type Verdict, verdict } from './no-change.ts';
-import { continued, findPastLife, lastRecordOf } from './past-life.ts';
+import { findPastLife } from './past-life.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results } from './results.ts';
 import { insertedSystem, nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
@@ -35,19 +35,15 @@ type DriverMethod = (filter: Filter, ...rest: unknown[]) => Promise<unknown>;
  * 4. keep what was read in 1 as a version record.
  *
  * Snapshot isolation makes 1 and 2 one: a document changed by another after 1 fails 2 with a conflict.
- *
- * @param repairing numbers the version after the last record there is, for heads whose `ov` a foreign writer reset
  */
 export async function writeSingle(
   store: Store,
   tx: Transaction,
   write: CapturedUpdate | CapturedDelete,
-  repairing = false,
 ): Promise<Outcome> {
   const bytes = await readPreImage(store, tx, write);
   if (bytes === undefined) return writeMiss(store, tx, write);
-  const found = preImage(store.bson, bytes);
-  const pre = repairing ? await repaired(store, tx, found) : found;
+  const pre = preImage(store.bson, bytes);
   checkExpected(store, write, pre.id, pre.system.ov);
   return write.kind === 'delete' ? deleteFound(store, tx, write, pre) : updateFound(store, tx, write, pre);
 }
@@ -62,11 +58,11 @@ export function stampOf(store: Store, tx: Transaction, write: CapturedUpdate | C
 
 export function checkExpected(
   store: Store,
-  write: CapturedUpdate | CapturedDelete,
+  { chronos }: { readonly chronos: ChronosWriteOptions },
   id: unknown,
   actual: number | null,
 ): void {
-  const expected = write.chronos.expectedOv;
+  const expected = chronos.expectedOv;
   if (expected === undefined || expected === actual) return;
   throw new OptimisticLockError(store.head.collectionName, id, expected, actual);
 }
@@ -121,10 +117,10 @@ async function deleteFound(store: Store, tx: Transaction, write: CapturedDelete,
 
 /** Nothing matches. The caller's own call still runs, for the server's result or its complaint. */
 async function writeMiss(store: Store, tx: Transaction, write: CapturedUpdate | CapturedDelete): Promise<Outcome> {
+  checkExpected(store, write, pinnedId(write.filter), null);
   if (write.kind === 'update' && write.options.upsert === true && write.change.form !== 'computed') {
     return upsert(store, tx, write, write.change);
   }
-  checkExpected(store, write, pinnedId(write.filter), null);
   if (write.kind === 'delete') return { ...NOTHING, result: await callDelete(store, tx, write, write.filter) };
   if (write.change.form === 'computed') return results.missed(write);
   return { ...NOTHING, result: await callUpdate(store, tx, write, write.filter, write.change) };
@@ -191,12 +187,6 @@ async function takenBackIfUnchanged(store: Store, tx: Transaction, pre: PreImage
 export function takingBack(pre: PreImage): mongo.UpdateFilter<RawDocument> {
   const stored = fieldOf(pre.document, '_system');
   return stored === undefined ? { $unset: { _system: 1 } } : { $set: { _system: stored } };
-}
-
-async function repaired(store: Store, tx: Transaction, pre: PreImage): Promise<PreImage> {
-  const last = await lastRecordOf(store, tx, pre.id);
-  if (last === undefined || last.ov < pre.system.ov) return pre;
-  return { ...pre, system: continued(pre.system, last) };
 }
 
 function callUpdate(
