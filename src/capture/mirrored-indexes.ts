@@ -7,6 +7,9 @@ import type { Store } from '../commit/store.ts';
  */
 const INTERVAL = { '_system.node': 1, '_system.until': 1, '_system.updatedAt': 1 } as const;
 
+/** Limits the index of all intervals to what is true of every record, so that it serves only queries that say it. */
+const ALL = { partialFilterExpression: { '_system.ov': { $gte: 0 } } } as const;
+
 /**
  * The indexes by which versions are found that were current at an instant: all of them, and for each of the schema's
  * indexes those with certain values, so that a filter finds its way into the past as it does into the present. Never
@@ -20,5 +23,5 @@ export function mirroredIndexes(schema: Schema): Store['indexes'] {
     const options = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined));
     return [[{ ...Object.fromEntries(entries), ...INTERVAL }, options] as const];
   });
-  return [[INTERVAL, {}], ...mirrored];
+  return [[INTERVAL, ALL], ...mirrored];
 }

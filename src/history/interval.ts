@@ -16,6 +16,12 @@ export function recordCurrentAt(at: Point): Filter {
   return { '_system.node': { $in: nodesAbove(at) }, '_system.until': { $gt: at }, ...begunBy(at) };
 }
 
+/** The same without the tree, for the records of a few documents. */
+export function recordEndsAfter(at: Point): Filter {
+  const { '_system.node': _node, ...rest } = recordCurrentAt(at);
+  return rest;
+}
+
 /** What had begun at an instant, and may have ended since. */
 export function begunBy(at: Point): Filter {
   return at instanceof Date

@@ -1,10 +1,13 @@
+import type { Filter } from '../commit/captured-write.ts';
+import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import { operatorOf } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { Point } from './instant.ts';
-import { headCurrentAt, recordCurrentAt } from './interval.ts';
+import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
 import { RECORD_STAGES } from './past-query.ts';
 import { recordFilter, recordPath, recordSort } from './record-paths.ts';
+import { recordSearch } from './record-search.ts';
 
 /** Stages that the server allows only where there is an index or a collection that the past does not have. */
 const UNANSWERABLE = new Map([
@@ -25,11 +28,13 @@ const UNANSWERABLE = new Map([
  * versioned collections is of that instant too.
  */
 export class PastPipeline {
+  readonly #store: Store;
   readonly #at: Point;
   readonly #visible: boolean;
   readonly #isVersioned: (collection: string) => boolean;
 
-  constructor(at: Point, visible: boolean, isVersioned: (collection: string) => boolean) {
+  constructor(store: Store, at: Point, visible: boolean, isVersioned: (collection: string) => boolean) {
+    this.#store = store;
     this.#at = at;
     this.#visible = visible;
     this.#isVersioned = isVersioned;
@@ -44,8 +49,7 @@ export class PastPipeline {
     const rest = pipeline.slice(matches.length);
     const top = topOf(rest);
     const records = [
-      ...matches.map((stage) => ({ $match: recordFilter(stage.$match as RawDocument) })),
-      { $match: recordCurrentAt(this.#at) },
+      { $match: this.#records(collection, allOf(matches)) },
       ...top.map((stage) => ('$sort' in stage ? { $sort: recordSort(stage.$sort as RawDocument) } : stage)),
       ...RECORD_STAGES,
     ];
@@ -57,6 +61,12 @@ export class PastPipeline {
       ...this.#hiding(),
       ...this.#stages(rest),
     ];
+  }
+
+  /** Which indexes another collection has is not known here; it is searched as if one served. */
+  #records(collection: string, filter: Filter): Filter {
+    if (collection === this.#store.head.collectionName) return recordSearch(this.#store, filter, this.#at).filter;
+    return both(recordFilter(filter), recordCurrentAt(this.#at));
   }
 
   #hiding(): RawDocument[] {
@@ -154,6 +164,11 @@ function versionsOf(collection: string): string {
 function leadingMatches(pipeline: readonly RawDocument[]): readonly RawDocument[] {
   const end = pipeline.findIndex((stage) => operatorOf(stage) !== '$match');
   return end === -1 ? pipeline : pipeline.slice(0, end);
+}
+
+function allOf(matches: readonly RawDocument[]): Filter {
+  const filters = matches.map((stage) => stage.$match as Filter);
+  return filters.length > 1 ? { $and: filters } : (filters[0] ?? {});
 }
 
 /** The best of each side contain the best of both: `$sort`, `$skip` and `$limit` become `$sort` and a longer `$limit`. */

@@ -4,8 +4,9 @@ import type { Store } from '../commit/store.ts';
 import { hideInProjection } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { Point } from './instant.ts';
-import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
-import { recordFilter, recordPath, recordProjection } from './record-paths.ts';
+import { both, headCurrentAt } from './interval.ts';
+import { recordPath, recordProjection } from './record-paths.ts';
+import { recordSearch } from './record-search.ts';
 
 /** Paths and directions, in their order: an object would move names that look like numbers to the front. */
 export type Sort = ReadonlyMap<string, unknown>;
@@ -52,14 +53,11 @@ export function findRecords(
   query: PastQuery,
   session: mongo.ClientSession | undefined,
 ): mongo.FindCursor {
-  const { filter, at, sort, projection } = query;
-  const options = sideOptions(
-    query,
-    sort && new Map([...sort].map(([path, order]) => [recordPath(path), order])),
-    projection && recordProjection(projection),
-    session,
-  );
-  return store.versions.find(both(recordFilter(filter), recordCurrentAt(at)), options);
+  const { at, projection } = query;
+  const { filter, hint } = recordSearch(store, query.filter, at, query.sort);
+  const sort = query.sort && new Map([...query.sort].map(([path, order]) => [recordPath(path), order]));
+  const options = sideOptions(query, sort, projection && recordProjection(projection), session);
+  return store.versions.find(filter, hint === undefined ? options : { ...options, hint });
 }
 
 function sideOptions(

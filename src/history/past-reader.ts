@@ -7,12 +7,13 @@ import { ConfigError } from '../errors.ts';
 import { showsSystem } from '../system/show.ts';
 import type { Instant, RawDocument } from '../types.ts';
 import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './instant.ts';
-import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
+import { both, headCurrentAt } from './interval.ts';
 import { PastCursor } from './past-cursor.ts';
 import { PastPipeline } from './past-pipeline.ts';
 import { asDocument, findHeads, findRecords, type PastQuery, sortOf } from './past-query.ts';
 import { readAllPast, readPast } from './read-past.ts';
-import { recordFilter, recordPath } from './record-paths.ts';
+import { recordPath } from './record-paths.ts';
+import { recordSearch } from './record-search.ts';
 import { consistentAggregate, inSnapshot, isConsistent } from './snapshot.ts';
 
 /** Options that mean the same on either side of an answer. */
@@ -71,8 +72,15 @@ export class PastReader {
     const { head, versions } = this.#store;
     const total = await inSnapshot(this.#store, options.session ?? undefined, async (session) => {
       const heads = await head.countDocuments(both(filter, headCurrentAt(at)), { ...shared, session });
-      const records = both(recordFilter(filter), recordCurrentAt(at));
-      return heads + (await versions.countDocuments(records, { ...shared, session }));
+      const records = recordSearch(this.#store, filter, at);
+      return (
+        heads +
+        (await versions.countDocuments(records.filter, {
+          ...shared,
+          ...(records.hint === undefined ? {} : { hint: records.hint }),
+          session,
+        }))
+      );
     });
     const rest = Math.max(0, total - skip);
     return limit === 0 ? rest : Math.min(rest, limit);
@@ -83,8 +91,8 @@ export class PastReader {
     const { head, versions } = this.#store;
     const values = await inSnapshot(this.#store, options.session ?? undefined, async (session) => {
       const heads = await head.distinct(key, both(filter, headCurrentAt(at)), { ...shared, session });
-      const records = both(recordFilter(filter), recordCurrentAt(at));
-      return [...heads, ...(await versions.distinct(recordPath(key), records, { ...shared, session }))];
+      const records = recordSearch(this.#store, filter, at);
+      return [...heads, ...(await versions.distinct(recordPath(key), records.filter, { ...shared, session }))];
     });
     return shared.collation === undefined ? differing(values) : this.#differingUnder(shared, values);
   }
@@ -92,7 +100,7 @@ export class PastReader {
   aggregate(pipeline: readonly RawDocument[], options: DriverOptions): mongo.AggregationCursor {
     if (options.session?.inTransaction()) throw aggregateInTransaction();
     const { chronos: _read, ...rest } = options;
-    const past = new PastPipeline(this.#instant(options), this.#visible, this.#isVersioned);
+    const past = new PastPipeline(this.#store, this.#instant(options), this.#visible, this.#isVersioned);
     return consistentAggregate(this.#store, past.of(this.#store.head.collectionName, pipeline), rest);
   }
 

@@ -407,6 +407,19 @@ test("the caller's transaction sees its own writes and nothing of others", async
   today = 5;
 });
 
+test('a collection without any version yet answers too', async () => {
+  const schema = new Schema<Team, ChronosModelType<Team>>({ _id: String, name: String });
+  schema.plugin(chronos);
+  const Fresh = mongoose.model<Team, ChronosModelType<Team>>('Fresh', schema);
+  const past = Fresh.asOf(new Date());
+  expect(await past.find()).toEqual([]);
+  expect(await past.findById('x')).toBeNull();
+  expect(await past.countDocuments({ _id: 'x' })).toBe(0);
+  expect(await past.distinct('name')).toEqual([]);
+  expect(await past.aggregate([{ $match: {} }])).toEqual([]);
+  expect(await Fresh.history('x')).toEqual([]);
+});
+
 describe('an instant', () => {
   test('that is none is refused at once', () => {
     for (const at of [new Date(Number.NaN), 'yesterday', '2026-13-01', '2026-01-01T10:00', 5, null, undefined, {}]) {

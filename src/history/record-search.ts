@@ -1,0 +1,60 @@
+import type { mongo } from 'mongoose';
+import type { Filter } from '../commit/captured-write.ts';
+import type { Store } from '../commit/store.ts';
+import type { Point } from './instant.ts';
+import { both, recordCurrentAt, recordEndsAfter } from './interval.ts';
+import type { Sort } from './past-query.ts';
+import { recordFilter } from './record-paths.ts';
+
+/** How version records are looked for. */
+export interface RecordSearch {
+  readonly filter: Filter;
+  readonly hint?: mongo.Hint;
+}
+
+const BY_ID_AND_END = { '_id.id': 1, '_system.until': 1 } as const;
+
+/**
+ * The records that a filter finds as of an instant. The server is to choose between indexes only where it has to for
+ * the same query of the present: left with more, it tries them out, and may keep to the one that was best for another
+ * instant.
+ *
+ * 1. By ids, the first versions of each that end after the instant are read.
+ * 2. By fields of which at least one may lead an index, the tree of intervals behind those fields is searched.
+ * 3. Anything else, up to all documents, is looked for among all intervals that hold the instant.
+ */
+export function recordSearch(store: Store, filter: Filter, at: Point, sort?: Sort): RecordSearch {
+  const condition = recordFilter(filter);
+  if (namesIds(filter)) return { filter: both(condition, recordEndsAfter(at)), hint: BY_ID_AND_END };
+  const current = both(condition, recordCurrentAt(at));
+  const paths = new Set([...pathsOf(filter), ...firstOf(sort)]);
+  const indexed = [...paths].some(
+    (path) => path.startsWith('_id') || store.indexes.some(([keys]) => leads(keys, path)),
+  );
+  return indexed ? { filter: current } : { filter: both(current, OF_ALL_INTERVALS) };
+}
+
+/** True of every record, and what the index of all intervals is limited to: so it serves those that say so, and no others. */
+export const OF_ALL_INTERVALS: Filter = { '_system.ov': { $gte: 0 } };
+
+function namesIds({ _id: id }: Filter): boolean {
+  if (id === undefined || id === null || id instanceof RegExp) return false;
+  if (typeof id !== 'object' || Object.getPrototypeOf(id) !== Object.prototype) return true;
+  const operators = Object.keys(id).filter((key) => key.startsWith('$'));
+  return operators.every((operator) => operator === '$eq' || operator === '$in');
+}
+
+function pathsOf(filter: Filter): string[] {
+  return Object.entries(filter).flatMap(([key, value]) =>
+    Array.isArray(value) && key.startsWith('$') ? value.flatMap((part: Filter) => pathsOf(part)) : [key],
+  );
+}
+
+function firstOf(sort: Sort | undefined): string[] {
+  return [...(sort?.keys() ?? [])].slice(0, 1);
+}
+
+function leads(keys: mongo.IndexSpecification, path: string): boolean {
+  const [first] = Object.keys(keys);
+  return first === path || first === '$**' || first?.endsWith('.$**') === true;
+}
