@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { chronos, UnknownOutcomeError } from '../../src/index.ts';
+import { chronos, UnknownOutcomeError, versioned } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 
 const mongoose = await testDatabase();
 const schema = new mongoose.Schema({ name: String, n: Number });
 schema.plugin(chronos);
-const Job = mongoose.model('OnceJob', schema);
+const Job = versioned(mongoose.model('OnceJob', schema));
 const records = mongoose.connection.collection('oncejobs_ver');
 
 test('a call repeated with its opId makes one version and returns the same result', async () => {
@@ -20,7 +20,7 @@ test('a call repeated with its opId makes one version and returns the same resul
 
 test('calls with one opId made at the same time are carried out once', async () => {
   const job = await Job.create({ name: 'b', n: 0 });
-  const options = { chronos: { opId: 'add-2' }, new: true } as const;
+  const options = { chronos: { opId: 'add-2' }, returnDocument: 'after' } as const;
   const results = await Promise.all(
     Array.from({ length: 12 }, () => Job.findOneAndUpdate({ _id: job._id }, { $inc: { n: 1 } }, options).lean()),
   );
