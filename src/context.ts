@@ -1,7 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Attribution, ChronosWriteOptions } from './types.ts';
 
-const storage = new AsyncLocalStorage<ChronosWriteOptions>();
+/** What is in force around a write. */
+interface Context extends Attribution {
+  readonly functionId?: string | undefined;
+  /** Options that wait for the one write they are meant for. */
+  readonly expected?: { readonly options: ChronosWriteOptions; readonly target: WriteTarget; isSpent: boolean };
+}
+
+const storage = new AsyncLocalStorage<Context>();
 
 /**
  * Runs `fn` so that every write inside it, however deep, is attributed to `context.actor` and `context.reason`
@@ -14,16 +21,39 @@ export function runInChronosContext<R>(context: Attribution, fn: () => R): R {
   return storage.run({ ...storage.getStore(), ...defined({ actor: context.actor, reason: context.reason }) }, fn);
 }
 
-/** Hands the options of one call to the writes it makes, where Mongoose itself would drop them on the way (`save`). */
-export function runWithWriteOptions<R>(options: ChronosWriteOptions, fn: () => R): R {
-  return storage.run({ ...storage.getStore(), ...defined(options) }, fn);
+/** The document a write is about. */
+export interface WriteTarget {
+  readonly collection: string;
+  readonly id: unknown;
 }
 
-/** What is in force for a write: its own options over those of the context around it. */
-export function effectiveOptions(own: ChronosWriteOptions | undefined): ChronosWriteOptions {
+/**
+ * Hands the options of one call to the write it makes, where Mongoose itself would drop them on the way (`save`). What
+ * else is written meanwhile, as by the document's hooks, is attributed like it, but not bound to its conditions.
+ */
+export function runWithWriteOptions<R>(options: ChronosWriteOptions, target: WriteTarget, fn: () => R): R {
+  const { actor, reason, functionId } = options;
+  const expected = { options: defined(options), target, isSpent: false };
+  return storage.run({ ...storage.getStore(), ...defined({ actor, reason, functionId }), expected }, fn);
+}
+
+/**
+ * What is in force for a write: its own options over those of the context around it.
+ *
+ * @param isAbout whether the write is about a document; asked only if options wait for one
+ */
+export function effectiveOptions(
+  own: ChronosWriteOptions | undefined,
+  isAbout: (target: WriteTarget) => boolean = () => false,
+): ChronosWriteOptions {
   const context = storage.getStore();
   if (context === undefined) return own ?? NONE;
-  return own === undefined ? context : { ...context, ...defined(own) };
+  const { expected, ...attribution } = context;
+  if (expected === undefined || expected.isSpent || !isAbout(expected.target)) {
+    return own === undefined ? attribution : { ...attribution, ...defined(own) };
+  }
+  expected.isSpent = true;
+  return { ...attribution, ...expected.options, ...defined(own ?? NONE) };
 }
 
 const NONE: ChronosWriteOptions = Object.freeze({});

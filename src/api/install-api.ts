@@ -122,11 +122,12 @@ function guardWrites(model: AnyModel): void {
 function guardSave(model: AnyModel): void {
   const save = methodOf(model, '$save');
   if (save === undefined) return;
-  const guarded = async function (this: object, ...args: unknown[]) {
+  const guarded = async function (this: { _id: unknown }, ...args: unknown[]) {
     refusePast(this, 'save');
     const chronos = (args[0] as SaveOptions)?.chronos;
     const run = () => save.apply(this, args);
-    return chronos === undefined ? run() : runWithWriteOptions(chronos, run);
+    const target = { collection: model.collection.name, id: this._id };
+    return chronos === undefined ? run() : runWithWriteOptions(chronos, target, run);
   };
   for (const name of ['save', '$save']) if (methodOf(model, name) === save) define(model.prototype, name, guarded);
 }

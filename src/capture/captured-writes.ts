@@ -1,10 +1,11 @@
 import type { DeleteMethod, DriverOptions, Filter, UpdateMethod } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { once, withinDeadline } from '../commit/once.ts';
+import { idKey } from '../commit/pinned-id.ts';
 import { forgetVersions } from '../commit/versions-collection.ts';
 import { writeBulk } from '../commit/write-bulk.ts';
 import type { ManyCounts } from '../commit/write-many.ts';
-import { effectiveOptions } from '../context.ts';
+import { effectiveOptions, type WriteTarget } from '../context.ts';
 import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
 import { withoutSystem } from '../system/guard.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
@@ -26,13 +27,15 @@ export class CapturedWrites {
     this.#native = target.committer.store.head;
   }
 
-  insertOne = (document: RawDocument, given: GivenOptions): Promise<unknown> =>
-    this.#write('insertOne', given, async (options, chronos) => {
-      const id = idOf(this.#native, document);
+  insertOne = async (document: RawDocument, given: GivenOptions): Promise<unknown> => {
+    const id = idOf(this.#native, document);
+    const carryOut = async (options: DriverOptions, chronos: ChronosWriteOptions) => {
       const content = withoutSystem(document);
       const insert = { kind: 'insert', op: 'CREATE', document: content, id, options, chronos } as const;
       return (await this.#committer.insert(insert)).result;
-    });
+    };
+    return this.#write('insertOne', given, carryOut, id);
+  };
 
   insertMany = (documents: RawDocument[], given: GivenOptions): Promise<unknown> =>
     this.#write('insertMany', given, async (options, chronos) => {
@@ -105,13 +108,14 @@ export class CapturedWrites {
   };
 
   #update(method: UpdateMethod, filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> {
-    return this.#write(method, given, async (options, chronos) => {
+    const carryOut = async (options: DriverOptions, chronos: ChronosWriteOptions) => {
       const asked = options.explain !== undefined || typeof update !== 'object' || update === null;
       if (asked) return (this.#native[method] as unknown as NativeMethod).call(this.#native, filter, update, options);
       const change = changeOf(this.#native.collectionName, method, update);
       const write = { kind: 'update', op: 'UPDATE', method, filter: filter ?? {}, change, options, chronos } as const;
       return (await this.#committer.write(write)).result;
-    });
+    };
+    return this.#write(method, given, carryOut, filter?._id);
   }
 
   #delete(method: DeleteMethod, filter: Filter, given: GivenOptions): Promise<unknown> {
@@ -123,20 +127,30 @@ export class CapturedWrites {
     });
   }
 
-  /** What every write has in common: it is not about the past, it may be made once only, and it may have a deadline. */
+  /**
+   * What every write has in common: it is not about the past, it may be made once only, and it may have a deadline.
+   *
+   * @param id of the document it is about, if it names one
+   */
   async #write(
     method: string,
     given: GivenOptions,
     carryOut: (options: DriverOptions, chronos: ChronosWriteOptions) => Promise<unknown>,
+    id?: unknown,
   ): Promise<unknown> {
     if (isPast(given)) throw new ReadOnlyVersionError(this.#target.modelName, method);
     const options = optionsOf(given);
-    const chronos = effectiveOptions((given?.chronos ?? undefined) as ChronosWriteOptions | undefined);
+    const own = (given?.chronos ?? undefined) as ChronosWriteOptions | undefined;
+    const chronos = effectiveOptions(own, (target) => this.#isAbout(target, id));
     if (chronos.opId === undefined && chronos.deadlineMs === undefined) return carryOut(options, chronos);
     const { store } = this.#committer;
     return withinDeadline(store, chronos, () =>
       once(store, chronos.opId, options.session, (session) => carryOut({ ...options, session }, chronos)),
     );
+  }
+
+  #isAbout(target: WriteTarget, id: unknown): boolean {
+    return target.collection === this.#native.collectionName && idKey(target.id) === idKey(id);
   }
 
   #refuseBuilder(method: string): never {
