@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
 import type { RawDocument } from '../types.ts';
@@ -9,13 +10,30 @@ export function isConsistent(session: Session | undefined): session is Session {
   return session !== undefined && (session.inTransaction() || session.snapshotEnabled);
 }
 
-/** Reads in the caller's transaction or snapshot, else in a snapshot of its own. */
+/** `SnapshotUnavailable`: a collection or an index came into being so lately that no snapshot shows it yet. */
+const SNAPSHOT_UNAVAILABLE = 246;
+const ATTEMPTS = 20;
+const PAUSE_MS = 10;
+
+/** Reads in the caller's transaction or snapshot, else in a snapshot of its own, taken once there is one. */
 export async function inSnapshot<T>(
   store: Store,
   callers: Session | undefined,
   read: (session: Session) => Promise<T>,
 ): Promise<T> {
   if (isConsistent(callers)) return read(callers);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await inNewSnapshot(store, read);
+    } catch (error) {
+      const isTooEarly = (error as mongo.MongoServerError).code === SNAPSHOT_UNAVAILABLE;
+      if (!isTooEarly || attempt === ATTEMPTS) throw error;
+      await setTimeout(PAUSE_MS);
+    }
+  }
+}
+
+async function inNewSnapshot<T>(store: Store, read: (session: Session) => Promise<T>): Promise<T> {
   const session = store.client.startSession({ snapshot: true });
   try {
     return await read(session);
