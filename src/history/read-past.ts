@@ -118,7 +118,9 @@ function keyedOf(store: Store, raw: RawDocument): Keyed {
 }
 
 function documentOf(store: Store, { bytes }: Keyed, { shared }: PastQuery): RawDocument {
-  const document = store.bson.deserialize(bytes, { ...decodingOf(store), ...shared }) as RawDocument;
+  // Under a collation the sort key is no text, though it says so.
+  const validation = { utf8: { [SORT_KEY]: false as const } };
+  const document = store.bson.deserialize(bytes, { ...decodingOf(store), ...shared, validation }) as RawDocument;
   delete document[SORT_KEY];
   return document;
 }
