@@ -195,3 +195,11 @@ test.each([true, false])(
     expect(await recordsOf(Counter).countDocuments()).toBe(expected.counts[2]);
   },
 );
+
+test('a $push that ends where it began makes no version, though plain MongoDB counts it as a change', async () => {
+  const Counter = counterModel();
+  await Counter.create({ _id: 1, tags: ['a', 'b'] });
+  const update = { $push: { tags: { $each: ['c'], $slice: 2 } } };
+  await expect(Counter.updateOne({ _id: 1 }, update)).resolves.toMatchObject({ matchedCount: 1, modifiedCount: 0 });
+  expect(await numbersOf(Counter, 1)).toEqual([0]);
+});
