@@ -1,4 +1,4 @@
-import type { ExactDocument } from '../bson/exact.ts';
+import { topLevel } from '../bson/exact.ts';
 import type { Bson } from '../types.ts';
 import type { Change, UpdateOperators } from './captured-write.ts';
 import type { PreImage } from './version-record.ts';
@@ -38,16 +38,16 @@ function hasModifiers(value: unknown): boolean {
  */
 export function verdict(bson: Bson, change: Change, pre: PreImage): Verdict {
   if (change.form !== 'operators' || !isDecidable(change)) return 'unsure';
-  return operatorsChange(bson, change.spec, pre.document) ? 'changes' : 'same';
+  return operatorsChange(bson, change.spec, pre.bytes) ? 'changes' : 'same';
 }
 
-function operatorsChange(bson: Bson, spec: UpdateOperators, document: ExactDocument): boolean {
+function operatorsChange(bson: Bson, spec: UpdateOperators, stored: Uint8Array): boolean {
   return Object.entries(spec).some(([operator, fields]) =>
     Object.entries(fields).some(([path, value]) => {
       if (operator === '$setOnInsert') return false;
-      if (operator === '$inc') return value !== 0 || valueAt(document, path) === MISSING;
-      if (operator === '$unset') return valueAt(document, path) !== MISSING;
-      if (operator === '$set') return !sameStored(bson, valueAt(document, path), value);
+      if (operator === '$inc') return value !== 0 || valueAt(bson, stored, path) === MISSING;
+      if (operator === '$unset') return valueAt(bson, stored, path) !== MISSING;
+      if (operator === '$set') return !sameStored(bson, valueAt(bson, stored, path), value);
       return true;
     }),
   );
@@ -56,9 +56,11 @@ function operatorsChange(bson: Bson, spec: UpdateOperators, document: ExactDocum
 const MISSING = Symbol('missing');
 
 /** The value an update path points at: keys of documents, positions of arrays. */
-function valueAt(document: ExactDocument, path: string): unknown {
-  let value: unknown = document;
-  for (const key of path.split('.')) {
+function valueAt(bson: Bson, stored: Uint8Array, path: string): unknown {
+  const [field = '', ...rest] = path.split('.');
+  let value = topLevel(bson, stored, field);
+  if (value === undefined) return MISSING;
+  for (const key of rest) {
     if (Array.isArray(value)) {
       if (!/^\d+$/.test(key) || !(Number(key) in value)) return MISSING;
       value = value[Number(key)];

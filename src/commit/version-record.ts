@@ -1,4 +1,6 @@
+import { findElement } from '../bson/elements.ts';
 import { decodeExact, type ExactDocument, topLevel } from '../bson/exact.ts';
+import { rawFields } from '../bson/raw-element.ts';
 import { DocumentTooLargeError } from '../errors.ts';
 import { nodeOf } from '../system/interval-tree.ts';
 import type { Bson, SystemFields, VersionFields } from '../types.ts';
@@ -14,12 +16,19 @@ export interface PreImage {
   readonly system: SystemFields;
   /** The bytes as stored: what is kept of it must equal them. */
   readonly bytes: Uint8Array;
+  /** The same decoded, each time it is asked for: most writes need no more than the two above. */
   readonly document: ExactDocument;
 }
 
 export function preImage(bson: Bson, bytes: Uint8Array): PreImage {
-  const document = decodeExact(bson, bytes);
-  return { id: fieldOf(document, '_id'), system: systemOf(fieldOf(document, '_system')), bytes, document };
+  return {
+    id: topLevel(bson, bytes, '_id'),
+    system: systemOfBytes(bson, bytes),
+    bytes,
+    get document() {
+      return decodeExact(bson, bytes);
+    },
+  };
 }
 
 /** The bookkeeping of a head document. One from before the plugin has none: it is version 0, current since ever. */
@@ -41,7 +50,7 @@ export function fieldOf(document: ExactDocument, key: string): unknown {
 }
 
 /**
- * The record of a version that is superseded at `until`: the document's own fields where they stand, so that the
+ * The record of a version that is superseded at `until`: the document's own fields in their order, so that the
  * past answers the same queries as the present, but for
  *
  *     { _id: { id: <its _id>, ov: 3 }, …, _system: { ov: 3, updatedAt: <from>, until: <until>, node: 63…, … } }
@@ -53,20 +62,29 @@ export function versionRecord(store: Store, pre: PreImage, until: Date, untilCv?
     throw new DocumentTooLargeError(store.head.collectionName, pre.id);
   }
   const node = nodeOf(pre.system.updatedAt, until);
-  const bookkeeping: VersionFields = {
-    ...pre.system,
-    until,
-    ...(untilCv === undefined ? {} : { untilCv }),
-    ...(node === undefined ? {} : { node }),
-  };
+  const bookkeeping: VersionFields = { ...pre.system, until };
+  if (untilCv !== undefined) bookkeeping.untilCv = untilCv;
+  if (node !== undefined) bookkeeping.node = node;
+
   const record = new Map<string, unknown>([['_id', { id: pre.id, ov: pre.system.ov }]]);
-  for (const [key, value] of entriesOf(pre.document)) {
-    if (key === '_system') record.set(key, bookkeeping);
-    else if (key !== '_id') record.set(key, value);
-  }
-  if (!record.has('_system')) record.set('_system', bookkeeping);
-  return record;
+  const fields = ownFields(pre.bytes);
+  // The key that stands for them is as long as they are: the driver fills its batches by the lengths it sees.
+  const key = ' '.repeat(fields.length);
+  if (fields.length > 0) record.set(key, rawFields(store.bson, fields, key));
+  return record.set('_system', bookkeeping);
 }
+
+/** The fields of a document as they are stored, without its `_id`, which the server puts first, and `_system`. */
+function ownFields(bytes: Uint8Array): Uint8Array {
+  const start = findElement(bytes, '_id')?.end ?? FIRST_ELEMENT;
+  const end = bytes.length - 1;
+  const system = findElement(bytes, '_system');
+  if (system === undefined) return bytes.subarray(start, end);
+  const before = bytes.subarray(start, system.start);
+  return system.end === end ? before : Buffer.concat([before, bytes.subarray(system.end, end)]);
+}
+
+const FIRST_ELEMENT = 4;
 
 /** The record of a deletion: bookkeeping alone. */
 export function tombstoneRecord(id: unknown, fields: VersionFields): Map<string, unknown> {
