@@ -27,11 +27,12 @@ export interface ModelOptions {
   readonly plugin?: Bench['chronos'] | undefined;
   readonly collectionVersion?: boolean;
   readonly indexes?: readonly Readonly<Record<string, 1 | -1>>[];
+  readonly uniqueNumber?: boolean;
 }
 
 /** The model under measurement: with the plugin it is ours, without it is plain Mongoose. */
 export async function orderModel(mongoose: Mongoose, options: ModelOptions = {}): Promise<OrderModel> {
-  const { plugin, indexes = [], collectionVersion = false } = options;
+  const { plugin, indexes = [], collectionVersion = false, uniqueNumber = false } = options;
   const schema = new mongoose.Schema<Order>(
     {
       number: { type: String, required: true },
@@ -53,6 +54,7 @@ export async function orderModel(mongoose: Mongoose, options: ModelOptions = {})
     { autoIndex: false },
   );
   for (const keys of indexes) schema.index(keys);
+  if (uniqueNumber) schema.index({ number: 1 }, { unique: true });
   if (plugin !== undefined) schema.plugin(plugin, collectionVersion ? { collectionVersion } : {});
   const model = mongoose.model<Order>('Order', schema, 'orders');
   await model.createCollection();
@@ -88,11 +90,11 @@ const DESCRIPTION =
   'The parcels go to the second floor; old packaging is taken back. Ask for a signature';
 
 /** Fills a collection below Mongoose, where casting would take most of the time. Versioned all the same. */
-export async function insertOrders(model: OrderModel, count: number, from = 0): Promise<unknown[]> {
+export async function insertOrders(model: OrderModel, count: number, change: Partial<Order> = {}): Promise<unknown[]> {
   const ids: unknown[] = [];
   for (let start = 0; start < count; start += BATCH) {
     const size = Math.min(BATCH, count - start);
-    const documents = Array.from({ length: size }, (_, i) => order(from + start + i));
+    const documents = Array.from({ length: size }, (_, i) => ({ ...order(start + i), ...change }));
     const { insertedIds } = await model.collection.insertMany(documents as never[]);
     ids.push(...Object.values(insertedIds));
   }
