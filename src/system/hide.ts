@@ -28,8 +28,12 @@ function isTyped(value: unknown): boolean {
 }
 
 function isNeutral(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isRecord(value) || isTyped(value)) return false;
   const keys = Object.keys(value);
+  // { sub: { a: 0 } } says the same as { 'sub.a': 0 }.
+  if (!keys.some((key) => key.startsWith('$'))) {
+    return keys.length > 0 && Object.values(value).every((inner) => isZero(inner) || isNeutral(inner));
+  }
   return keys.length === 1 && (keys[0] === '$slice' || keys[0] === '$meta') && !isAggregationSlice(value);
 }
 
