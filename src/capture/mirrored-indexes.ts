@@ -1,27 +1,44 @@
 import type { mongo, Schema } from 'mongoose';
 import type { Store } from '../commit/store.ts';
 
-/**
- * Where an interval is in the tree of intervals, and then, to leave out those at its node that do not hold the instant
- * without fetching them, its end and beginning. See `interval-tree.ts`.
- */
-const INTERVAL = { '_system.node': 1, '_system.until': 1, '_system.updatedAt': 1 } as const;
+const NODE = '_system.node';
+const UNTIL = '_system.until';
+const FROM = '_system.updatedAt';
 
-/** Limits the index of all intervals to what is true of every record, so that it serves only queries that say it. */
-const ALL = { partialFilterExpression: { '_system.ov': { $gte: 0 } } } as const;
+/** Limit two kinds of index to what is true of every record, so that they serve only queries that say it. */
+const OF_ALL_INTERVALS = { '_system.ov': { $gte: 0 } } as const;
+const IN_ORDER = { '_id.ov': { $gte: 0 } } as const;
+
+type Index = readonly [keys: Record<string, mongo.IndexDirection>, options: mongo.CreateIndexesOptions];
 
 /**
- * The indexes by which versions are found that were current at an instant: all of them, and for each of the schema's
- * indexes those with certain values, so that a filter finds its way into the past as it does into the present. Never
- * unique and never expiring.
+ * The indexes by which versions are found that were current at an instant, among all of them and by the fields of each
+ * of the schema's indexes, so that a filter finds its way into the past as it does into the present. Never unique and
+ * never expiring. See `interval-tree.ts` for why there are two behind a field: with either alone, and the other end of
+ * the interval as a further key, a search reads four times as many keys as it finds.
  */
 export function mirroredIndexes(schema: Schema): Store['indexes'] {
-  const mirrored = schema.indexes().flatMap(([keys, { sparse, collation, partialFilterExpression }]) => {
+  const mirrored = schema.indexes().flatMap(([keys, { collation, partialFilterExpression }]) => {
     const entries = Object.entries(keys as Record<string, mongo.IndexDirection>);
     if (!entries.every(([path, direction]) => path !== '_id' && (direction === 1 || direction === -1))) return [];
-    const kept = { sparse, collation, partialFilterExpression };
-    const options = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined));
-    return [[{ ...Object.fromEntries(entries), ...INTERVAL }, options] as const];
+    const kept = Object.entries({ collation, partialFilterExpression });
+    return mirroredIndex(entries, Object.fromEntries(kept.filter(([, value]) => value !== undefined)));
   });
-  return [[INTERVAL, ALL], ...mirrored];
+  const differing = new Map(mirrored.map((index) => [JSON.stringify(index), index]));
+  return [[{ [NODE]: 1, [UNTIL]: 1, [FROM]: 1 }, { partialFilterExpression: OF_ALL_INTERVALS }], ...differing.values()];
+}
+
+/**
+ * An index of several fields is mirrored once more: behind its first field the tree is searched once for each value of
+ * that, behind all of them for each document; but only the latter has the documents in the order of the index.
+ */
+function mirroredIndex(fields: [string, mongo.IndexDirection][], options: mongo.CreateIndexesOptions): Index[] {
+  const first = Object.fromEntries(fields.slice(0, 1));
+  const inOrder = { ...Object.fromEntries(fields), [NODE]: 1, [UNTIL]: 1, [FROM]: 1 };
+  const limited = { ...options, partialFilterExpression: { ...options.partialFilterExpression, ...IN_ORDER } };
+  return [
+    [{ ...first, [NODE]: 1, [UNTIL]: 1 }, options],
+    [{ ...first, [NODE]: 1, [FROM]: 1 }, options],
+    ...(fields.length > 1 ? [[inOrder, limited] as const] : []),
+  ];
 }

@@ -22,6 +22,9 @@ export interface Page {
   readonly before?: number | undefined;
 }
 
+/** Versions that are held at once: left to itself the server fills 16 MB. */
+const BATCH = 200;
+
 /** All versions of one document, newest first: the head, if there is one, then its records. */
 export async function* storedVersions(
   store: Store,
@@ -39,8 +42,9 @@ export async function* storedVersions(
   const filter = { '_id.id': id, ...(Number.isFinite(bound) ? { '_id.ov': { $lt: bound } } : {}) } as Filter;
   const records = store.versions.find(filter, {
     sort: { '_id.ov': -1 },
-    limit: rest,
+    ...(rest === 0 ? {} : { limit: rest }),
     raw: true,
+    batchSize: BATCH,
     ...inSession(session),
   });
   for await (const record of records) yield storedRecord(store, record as unknown as Uint8Array);

@@ -10,16 +10,23 @@ export function headCurrentAt(at: Point): Filter {
   return begunBy(at);
 }
 
-/** Tombstones have no end and are never current. Which nodes hold the interval only tells an index where to look. */
+/** Tombstones have no end and are never current. Which nodes hold the interval only tells indexes where to look. */
 export function recordCurrentAt(at: Point): Filter {
-  if (!(at instanceof Date)) return { '_system.untilCv': { $gt: at.cv }, ...begunBy(at) };
-  return { '_system.node': { $in: nodesAbove(at) }, '_system.until': { $gt: at }, ...begunBy(at) };
+  if (!(at instanceof Date)) return recordEndsAfter(at);
+  const { upTo, after } = nodesAbove(at);
+  return {
+    $or: [
+      { '_system.node': { $in: upTo }, '_system.until': { $gt: at } },
+      { '_system.node': { $in: after }, ...begunBy(at) },
+    ],
+    ...recordEndsAfter(at),
+  };
 }
 
 /** The same without the tree, for the records of a few documents. */
 export function recordEndsAfter(at: Point): Filter {
-  const { '_system.node': _node, ...rest } = recordCurrentAt(at);
-  return rest;
+  const ended = at instanceof Date ? { '_system.until': { $gt: at } } : { '_system.untilCv': { $gt: at.cv } };
+  return { ...ended, ...begunBy(at) };
 }
 
 /** What had begun at an instant, and may have ended since. */

@@ -49,7 +49,7 @@ export class PastPipeline {
     const rest = pipeline.slice(matches.length);
     const top = topOf(rest);
     const records = [
-      { $match: this.#records(collection, allOf(matches)) },
+      { $match: this.#records(collection, allOf(matches), top.length > 0) },
       ...top.map((stage) => ('$sort' in stage ? { $sort: recordSort(stage.$sort as RawDocument) } : stage)),
       ...RECORD_STAGES,
     ];
@@ -64,8 +64,10 @@ export class PastPipeline {
   }
 
   /** Which indexes another collection has is not known here; it is searched as if one served. */
-  #records(collection: string, filter: Filter): Filter {
-    if (collection === this.#store.head.collectionName) return recordSearch(this.#store, filter, this.#at).filter;
+  #records(collection: string, filter: Filter, inOrder: boolean): Filter {
+    if (collection === this.#store.head.collectionName) {
+      return recordSearch(this.#store, filter, this.#at, inOrder).filter;
+    }
     return both(recordFilter(filter), recordCurrentAt(this.#at));
   }
 

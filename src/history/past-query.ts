@@ -31,6 +31,8 @@ export interface PastQuery {
   /** 0 stands for no limit, as it does for the server. */
   readonly limit: number;
   readonly hint?: mongo.Hint | undefined;
+  /** Name no index of the versions: the collection may be there before its indexes are. */
+  readonly unhinted?: true;
   /** Only the plans are wanted, which have to be decoded. */
   readonly explaining?: true;
   /** Options that both sides take as they are. */
@@ -54,10 +56,10 @@ export function findRecords(
   session: mongo.ClientSession | undefined,
 ): mongo.FindCursor {
   const { at, projection } = query;
-  const { filter, hint } = recordSearch(store, query.filter, at, query.sort);
+  const { filter, hint } = recordSearch(store, query.filter, at, query.sort !== undefined && query.limit > 0);
   const sort = query.sort && new Map([...query.sort].map(([path, order]) => [recordPath(path), order]));
   const options = sideOptions(query, sort, projection && recordProjection(projection), session);
-  return store.versions.find(filter, hint === undefined ? options : { ...options, hint });
+  return store.versions.find(filter, hint === undefined || query.unhinted ? options : { ...options, hint });
 }
 
 function sideOptions(

@@ -1,7 +1,6 @@
 import type { mongo } from 'mongoose';
 import { canonicalKey } from '../bson/compare.ts';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
-import { pinnedId } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import { showsSystem } from '../system/show.ts';
@@ -10,11 +9,12 @@ import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './
 import { both, headCurrentAt } from './interval.ts';
 import { PastCursor } from './past-cursor.ts';
 import { PastPipeline } from './past-pipeline.ts';
-import { asDocument, findHeads, findRecords, type PastQuery, sortOf } from './past-query.ts';
+import { findHeads, findRecords, type PastQuery, sortOf } from './past-query.ts';
+import { type Union, unionOf } from './past-union.ts';
 import { readAllPast, readPast } from './read-past.ts';
 import { recordPath } from './record-paths.ts';
 import { recordSearch } from './record-search.ts';
-import { consistentAggregate, inSnapshot, isConsistent } from './snapshot.ts';
+import { consistentAggregate, inSnapshot, isConsistent, onceAvailable } from './snapshot.ts';
 
 /** Options that mean the same on either side of an answer. */
 const SHARED = [
@@ -52,7 +52,7 @@ export class PastReader {
     const callers = options.session ?? undefined;
     return new PastCursor(this.#queryOf(filter, options), {
       oneByOne: (query) => this.#oneByOne(query, callers),
-      all: (query) => inSnapshot(this.#store, callers, (session) => readAllPast(this.#store, query, session)),
+      all: (query) => this.#all(query, callers),
       explain: (query, verbosity) => this.#explain(query, callers, verbosity),
     });
   }
@@ -62,38 +62,36 @@ export class PastReader {
     const callers = options.session ?? undefined;
     if (options.explain !== undefined)
       return this.#explain(query, callers, options.explain as mongo.ExplainVerbosityLike);
-    if (pinnedId(filter) !== undefined && query.skip === 0) return this.#findPinned(query, callers);
-    const [document] = await inSnapshot(this.#store, callers, (session) => readAllPast(this.#store, query, session));
+    const [document] = await this.#all(query, callers);
     return document ?? null;
   }
 
   async countDocuments(filter: Filter, options: DriverOptions): Promise<number> {
-    const { at, shared, skip, limit } = this.#queryOf(filter, options);
+    const query = this.#queryOf(filter, options);
+    const total = await withIndexes(query, (hinted) =>
+      inSnapshot(this.#store, options.session ?? undefined, (session) => this.#count(hinted, session)),
+    );
+    const rest = Math.max(0, total - query.skip);
+    return query.limit === 0 ? rest : Math.min(rest, query.limit);
+  }
+
+  async #count({ filter, at, shared, unhinted }: PastQuery, session: mongo.ClientSession): Promise<number> {
     const { head, versions } = this.#store;
-    const total = await inSnapshot(this.#store, options.session ?? undefined, async (session) => {
-      const heads = await head.countDocuments(both(filter, headCurrentAt(at)), { ...shared, session });
-      const records = recordSearch(this.#store, filter, at);
-      return (
-        heads +
-        (await versions.countDocuments(records.filter, {
-          ...shared,
-          ...(records.hint === undefined ? {} : { hint: records.hint }),
-          session,
-        }))
-      );
-    });
-    const rest = Math.max(0, total - skip);
-    return limit === 0 ? rest : Math.min(rest, limit);
+    const heads = await head.countDocuments(both(filter, headCurrentAt(at)), { ...shared, session });
+    const { filter: records, hint } = recordSearch(this.#store, filter, at, false);
+    const named = hint === undefined || unhinted ? {} : { hint };
+    return heads + (await versions.countDocuments(records, { ...shared, ...named, session }));
   }
 
   async distinct(key: string, filter: Filter, options: DriverOptions): Promise<unknown[]> {
     const { at, shared } = this.#queryOf(filter, options);
     const { head, versions } = this.#store;
-    const values = await inSnapshot(this.#store, options.session ?? undefined, async (session) => {
+    const read = async (session: mongo.ClientSession) => {
       const heads = await head.distinct(key, both(filter, headCurrentAt(at)), { ...shared, session });
-      const records = recordSearch(this.#store, filter, at);
+      const records = recordSearch(this.#store, filter, at, false);
       return [...heads, ...(await versions.distinct(recordPath(key), records.filter, { ...shared, session }))];
-    });
+    };
+    const values = await inSnapshot(this.#store, options.session ?? undefined, read);
     return shared.collation === undefined ? differing(values) : this.#differingUnder(shared, values);
   }
 
@@ -104,24 +102,18 @@ export class PastReader {
     return consistentAggregate(this.#store, past.of(this.#store.head.collectionName, pipeline), rest);
   }
 
-  /**
-   * One document by its id takes both sides at once, without a snapshot. Only an update in between can make both miss:
-   * the head was read after it and the records before; then the record it left is there when asked for again.
-   */
-  async #findPinned(query: PastQuery, session: Session): Promise<RawDocument | null> {
-    const unsorted = { ...query, sort: undefined };
-    const head = () => only(findHeads(this.#store, unsorted, session));
-    const record = async () => {
-      const found = await only(findRecords(this.#store, unsorted, session));
-      return found === null ? null : asDocument(found);
-    };
-    if (isConsistent(session)) return (await head()) ?? (await record());
-    const [current, past] = await Promise.all([head(), record()]);
-    return current ?? past ?? (await record());
+  #all(query: PastQuery, callers: Session): Promise<RawDocument[]> {
+    return withIndexes(query, (hinted) => {
+      const union = isConsistent(callers) ? undefined : unionOf(this.#store, hinted);
+      if (union !== undefined) return onceAvailable(() => cursorOf(union).toArray());
+      return inSnapshot(this.#store, callers, (session) => readAllPast(this.#store, hinted, session));
+    });
   }
 
   async *#oneByOne(query: PastQuery, callers: Session): AsyncGenerator<RawDocument> {
     if (isConsistent(callers)) return yield* readPast(this.#store, query, callers);
+    const union = unionOf(this.#store, query);
+    if (union !== undefined) return yield* cursorOf(union);
     const session = this.#store.client.startSession({ snapshot: true });
     try {
       yield* readPast(this.#store, query, session);
@@ -182,9 +174,20 @@ export class PastReader {
   }
 }
 
-async function only(cursor: mongo.FindCursor): Promise<RawDocument | null> {
-  const [document] = await cursor.limit(-1).toArray();
-  return document ?? null;
+function cursorOf({ collection, stages, options }: Union): mongo.AggregationCursor<RawDocument> {
+  return collection.aggregate([...stages], options);
+}
+
+const BAD_VALUE = 2;
+
+/** Asks once more without naming an index where the server does not have it yet. */
+async function withIndexes<T>(query: PastQuery, read: (query: PastQuery) => Promise<T>): Promise<T> {
+  try {
+    return await read(query);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== BAD_VALUE) throw error;
+    return read({ ...query, unhinted: true });
+  }
 }
 
 function aggregateInTransaction(): ConfigError {

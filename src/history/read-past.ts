@@ -4,6 +4,7 @@ import { topLevel } from '../bson/exact.ts';
 import type { Store } from '../commit/store.ts';
 import type { RawDocument } from '../types.ts';
 import { asDocument, findHeads, findRecords, type PastQuery, SORT_KEY } from './past-query.ts';
+import { directionOf } from './past-union.ts';
 
 /**
  * Yields what a query finds as of an instant: heads that were current already, and records that were current then.
@@ -133,10 +134,6 @@ function decodingOf({ head }: Store): object {
 function orderOf({ sort }: PastQuery): (head: Keyed, record: Keyed) => boolean {
   const directions = [...(sort?.values() ?? [])].map(directionOf);
   return (head, record) => compareSortKeys(head.key, record.key, directions) <= 0;
-}
-
-function directionOf(order: unknown): 1 | -1 {
-  return order === -1 || order === '-1' || order === 'desc' || order === 'descending' ? -1 : 1;
 }
 
 async function* within(documents: Cursor, skip: number, limit: number): AsyncGenerator<RawDocument> {

@@ -3,7 +3,6 @@ import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import type { Point } from './instant.ts';
 import { both, recordCurrentAt, recordEndsAfter } from './interval.ts';
-import type { Sort } from './past-query.ts';
 import { recordFilter } from './record-paths.ts';
 
 /** How version records are looked for. */
@@ -22,20 +21,25 @@ const BY_ID_AND_END = { '_id.id': 1, '_system.until': 1 } as const;
  * 1. By ids, the first versions of each that end after the instant are read.
  * 2. By fields of which at least one may lead an index, the tree of intervals behind those fields is searched.
  * 3. Anything else, up to all documents, is looked for among all intervals that hold the instant.
+ *
+ * @param inOrder the first few in an order are wanted, which an index of that order may give sooner than any of these
  */
-export function recordSearch(store: Store, filter: Filter, at: Point, sort?: Sort): RecordSearch {
+export function recordSearch(store: Store, filter: Filter, at: Point, inOrder: boolean): RecordSearch {
   const condition = recordFilter(filter);
   if (namesIds(filter)) return { filter: both(condition, recordEndsAfter(at)), hint: BY_ID_AND_END };
   const current = both(condition, recordCurrentAt(at));
-  const paths = new Set([...pathsOf(filter), ...firstOf(sort)]);
-  const indexed = [...paths].some(
+  const indexed = pathsOf(filter).some(
     (path) => path.startsWith('_id') || store.indexes.some(([keys]) => leads(keys, path)),
   );
-  return indexed ? { filter: current } : { filter: both(current, OF_ALL_INTERVALS) };
+  return { filter: { ...current, ...(indexed ? {} : OF_ALL_INTERVALS), ...(inOrder ? IN_ORDER : {}) } };
 }
 
-/** True of every record, and what the index of all intervals is limited to: so it serves those that say so, and no others. */
-export const OF_ALL_INTERVALS: Filter = { '_system.ov': { $gte: 0 } };
+/**
+ * True of every record. An index that is limited to what one of them says serves the queries that say it too, and is
+ * none to choose for the others: the index of all intervals, and those in the order of an index of the schema.
+ */
+const OF_ALL_INTERVALS: Filter = { '_system.ov': { $gte: 0 } };
+const IN_ORDER: Filter = { '_id.ov': { $gte: 0 } };
 
 function namesIds({ _id: id }: Filter): boolean {
   if (id === undefined || id === null || id instanceof RegExp) return false;
@@ -48,10 +52,6 @@ function pathsOf(filter: Filter): string[] {
   return Object.entries(filter).flatMap(([key, value]) =>
     Array.isArray(value) && key.startsWith('$') ? value.flatMap((part: Filter) => pathsOf(part)) : [key],
   );
-}
-
-function firstOf(sort: Sort | undefined): string[] {
-  return [...(sort?.keys() ?? [])].slice(0, 1);
 }
 
 function leads(keys: mongo.IndexSpecification, path: string): boolean {

@@ -22,9 +22,14 @@ export async function inSnapshot<T>(
   read: (session: Session) => Promise<T>,
 ): Promise<T> {
   if (isConsistent(callers)) return read(callers);
+  return onceAvailable(() => inNewSnapshot(store, read));
+}
+
+/** Reads again for as long as the server has no snapshot yet of what has only just been made. */
+export async function onceAvailable<T>(read: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await inNewSnapshot(store, read);
+      return await read();
     } catch (error) {
       const isTooEarly = (error as mongo.MongoServerError).code === SNAPSHOT_UNAVAILABLE;
       if (!isTooEarly || attempt === ATTEMPTS) throw error;

@@ -26,15 +26,18 @@ export function nodeOf(from: Date | undefined, until: Date): number | undefined 
   return Math.floor(last / step) * step;
 }
 
-/** The nodes at which the intervals that hold an instant are kept. */
-export function nodesAbove(at: Date): number[] {
+/**
+ * The nodes at which the intervals that hold an instant are kept. Those of the intervals there that end after the
+ * instant hold it, at a node up to it; and those that begin by the instant, at a node after it.
+ */
+export function nodesAbove(at: Date): { readonly upTo: readonly number[]; readonly after: readonly number[] } {
   const target = position(at.getTime());
-  const nodes = [0];
-  for (let level = 0; level < LEVELS; level++) {
-    const step = 2 ** level;
-    nodes.push((Math.floor(target / (step * 2)) * 2 + 1) * step);
-  }
-  return nodes;
+  const nodes = [0, ...Array.from({ length: LEVELS }, (_, level) => nodeOfLevel(target, 2 ** level))];
+  return { upTo: nodes.filter((node) => node <= target), after: nodes.filter((node) => node > target) };
+}
+
+function nodeOfLevel(target: number, step: number): number {
+  return (Math.floor(target / (step * 2)) * 2 + 1) * step;
 }
 
 function position(time: number): number {

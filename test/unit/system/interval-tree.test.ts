@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { nodeOf, nodesAbove } from '../../../src/system/interval-tree.ts';
+import { nodeOf, nodesAbove as split } from '../../../src/system/interval-tree.ts';
+
+function nodesAbove(at: Date): number[] {
+  const { upTo, after } = split(at);
+  return [...upTo, ...after];
+}
 
 const times = fc.oneof(
   fc.date({ noInvalidDate: true, min: new Date('0001-01-01'), max: new Date('9999-12-31T23:59:59.999Z') }),
@@ -28,6 +33,18 @@ test('its first and its last millisecond are no exceptions', () => {
       const node = nodeOf(from, until);
       if (from !== undefined) expect(nodesAbove(from)).toContain(node);
       if (until.getTime() > -8.64e15) expect(nodesAbove(new Date(until.getTime() - 1))).toContain(node);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test('at a node up to the instant the end tells whether an interval holds it, at one after it the beginning', () => {
+  fc.assert(
+    fc.property(intervals, times, ([from, until], at) => {
+      const node = nodeOf(from, until) ?? -1;
+      const { upTo, after } = split(at);
+      const found = (upTo.includes(node) && until > at) || (after.includes(node) && (from === undefined || from <= at));
+      expect(found && node > 0).toBe((from === undefined || from <= at) && at < until && node > 0);
     }),
     { numRuns: 3_000 },
   );
