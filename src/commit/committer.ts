@@ -1,4 +1,4 @@
-import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
+import type { CapturedInsert, CapturedManyWrite, DriverOptions, ManyCounts, Outcome } from './captured-write.ts';
 import { Claims } from './claims.ts';
 import { areNeutral } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
@@ -21,7 +21,7 @@ import {
   type Settled,
   writeGroup,
 } from './write-group.ts';
-import { type CapturedManyWrite, type ManyCounts, writeMany } from './write-many.ts';
+import { writeMany } from './write-many.ts';
 import { writeSingle } from './write-single.ts';
 
 type Write = GroupableWrite;
@@ -174,14 +174,18 @@ export class Committer {
     }
   }
 
-  /** Whoever was refused goes alone, to get its error as the server words it for one insert. */
+  /**
+   * Whoever was refused goes alone, to get its error as it is worded for one insert. Where the whole command failed,
+   * because the server undid it or the driver could not send it, that is everybody.
+   */
   async #insertRefused(
     waiting: readonly Waiting<CapturedInsert, Outcome>[],
     error: unknown,
     fresh: boolean,
   ): Promise<void> {
-    if (!isRefusal(this.#store, error)) return waiting.forEach(({ reject }) => void reject(error));
-    const refused = isOutright(this.#store, fresh) ? refusedBy(error) : new Set(waiting.keys());
+    if (!isAboutTheWrite(this.#store, error)) return waiting.forEach(({ reject }) => void reject(error));
+    const some = isRefusal(this.#store, error) && isOutright(this.#store, fresh);
+    const refused = some ? refusedBy(error) : new Set(waiting.keys());
     for (const [index, member] of waiting.entries()) {
       if (refused.has(index)) await settle(member, this.#insertOne(member.write, fresh));
       else member.resolve(inserted(member.write));
