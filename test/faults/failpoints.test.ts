@@ -1,11 +1,10 @@
-import mongoose from 'mongoose';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { UnknownOutcomeError } from '../../src/index.ts';
+import { mongooseUnderTest } from '../support/database.ts';
 import { startMongo } from '../support/servers.ts';
 import { itemModel, seed, WRITES } from './writer.ts';
 
-// These are about the server and the commit, which are the same under every Mongoose.
-const onceIsEnough = test.skipIf(process.env.CHRONOS_TEST_MONGOOSE === '8');
+const mongoose = await mongooseUnderTest();
 
 // A server of its own, since a failpoint fails the commands of everyone.
 const server = await startMongo({ progress: () => undefined });
@@ -58,7 +57,7 @@ async function everything(): Promise<unknown[]> {
 }
 
 for (const [fault, data] of Object.entries(FAULTS)) {
-  onceIsEnough(`each write is done exactly once when ${fault} at its commit`, { timeout: 120_000 }, async () => {
+  test(`each write is done exactly once when ${fault} at its commit`, { timeout: 120_000 }, async () => {
     for (const write of Object.values(WRITES)) await write(Model);
     const expected = await everything();
     for (const times of [1, 2]) {
@@ -78,7 +77,7 @@ for (const [fault, data] of Object.entries(FAULTS)) {
   });
 }
 
-onceIsEnough('13 retries leave one version', { timeout: 60_000 }, async () => {
+test('13 retries leave one version', { timeout: 60_000 }, async () => {
   for (const name of ['updateOne', 'save', 'restore', 'enrich', 'deleteOne']) {
     await fail(13, FAULTS['the transaction is to be run again']);
     await WRITES[name]?.(Model);
@@ -88,7 +87,7 @@ onceIsEnough('13 retries leave one version', { timeout: 60_000 }, async () => {
   expect((await Model.verify()).findings).toEqual([]);
 });
 
-onceIsEnough('a commit that never comes through is an unknown outcome, and not told as a failure', async () => {
+test('a commit that never comes through is an unknown outcome, and not told as a failure', async () => {
   await fail(1_000, { ...COMMIT, errorCode: 50, errorLabels: [] });
   const error = await Model.updateOne({ _id: 'updateOne' }, { $inc: { n: 1 } }, { chronos: { opId: 'op 1' } }).catch(
     (reason) => reason,

@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import mongoose from 'mongoose';
 import { build } from 'vite';
 import { afterAll, expect, test } from 'vitest';
+import { mongooseUnderTest } from '../support/database.ts';
 import { startMongo } from '../support/servers.ts';
 import { itemModel, seed } from './writer.ts';
 
@@ -23,8 +23,7 @@ const OPTIONAL_PACKAGES = [
   'aws4',
 ];
 
-// These are about the server and the commit, which are the same under every Mongoose.
-const onceIsEnough = test.skipIf(process.env.CHRONOS_TEST_MONGOOSE === '8');
+const mongoose = await mongooseUnderTest();
 
 // A server of its own: the transactions of killed processes stay open on it until they expire.
 const server = await startMongo({
@@ -41,6 +40,7 @@ await build({
   configFile: false,
   logLevel: 'error',
   ssr: { noExternal: true },
+  resolve: { alias: process.env.CHRONOS_TEST_MONGOOSE === '8' ? { mongoose: 'mongoose8' } : {} },
   build: {
     ssr: 'test/faults/killed-child.ts',
     outDir,
@@ -85,25 +85,21 @@ const OUTCOMES: Readonly<Record<string, readonly unknown[]>> = {
   enrich: [1, 1],
 };
 
-onceIsEnough(
-  'killed before any of its commands, a process leaves whole writes and whole histories',
-  {
-    timeout: 300_000,
-  },
-  async () => {
-    const all = itemModel(mongoose, 'all');
-    await seed(all);
-    const { killed, sent } = await child('all', 0);
-    expect(killed).toBe(false);
-    // A count that shrinks unseen would make this test one of nothing.
-    expect(sent).toBeGreaterThan(35);
-    const points = Array.from({ length: sent }, (_, i) => i + 1);
-    const workers = Array.from({ length: availableParallelism() }, async () => {
-      for (let nth = points.shift(); nth !== undefined; nth = points.shift()) await killAndCheck(nth);
-    });
-    await Promise.all(workers);
-  },
-);
+test('killed before any of its commands, a process leaves whole writes and whole histories', {
+  timeout: 300_000,
+}, async () => {
+  const all = itemModel(mongoose, 'all');
+  await seed(all);
+  const { killed, sent } = await child('all', 0);
+  expect(killed).toBe(false);
+  // A count that shrinks unseen would make this test one of nothing.
+  expect(sent).toBeGreaterThan(35);
+  const points = Array.from({ length: sent }, (_, i) => i + 1);
+  const workers = Array.from({ length: availableParallelism() }, async () => {
+    for (let nth = points.shift(); nth !== undefined; nth = points.shift()) await killAndCheck(nth);
+  });
+  await Promise.all(workers);
+});
 
 async function killAndCheck(nth: number): Promise<void> {
   const Model = itemModel(mongoose, `kill-${nth}`);

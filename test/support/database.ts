@@ -20,7 +20,8 @@ export async function testDatabase(): Promise<Mongoose> {
   return mongoose;
 }
 
-async function mongooseUnderTest(): Promise<Mongoose> {
+/** The Mongoose that the tests are run with. */
+export async function mongooseUnderTest(): Promise<Mongoose> {
   const name: string = process.env.CHRONOS_TEST_MONGOOSE === '8' ? 'mongoose8' : 'mongoose';
   const loaded: typeof import('mongoose') = await import(name);
   return loaded.default;
