@@ -1,14 +1,11 @@
 import type { mongo } from 'mongoose';
-import type { CapturedUpdate, Change, DriverOptions, Filter } from '../commit/captured-write.ts';
-import type { BulkItem } from '../commit/write-bulk.ts';
+import type { BulkItem, CapturedUpdate, Change, DriverOptions, Filter } from '../commit/captured-write.ts';
+import { carried } from '../commit/driver-options.ts';
 import { withoutSystem } from '../system/guard.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
 import { changeOf, changeOfMany, idOf } from './change-of.ts';
 
 type DriverCollection = mongo.Collection<RawDocument>;
-
-/** Options of a bulk write that each of its members takes along. */
-const SHARED = ['comment', 'let', 'maxTimeMS', 'bypassDocumentValidation', 'ignoreUndefined', 'serializeFunctions'];
 
 /** The members of a bulk write, each as the captured write it stands for. */
 export function bulkItems(
@@ -17,7 +14,7 @@ export function bulkItems(
   options: DriverOptions,
   chronos: ChronosWriteOptions,
 ): BulkItem[] {
-  const shared = Object.fromEntries(SHARED.filter((key) => key in options).map((key) => [key, options[key]]));
+  const shared = carried(options);
   return operations.map((operation) => bulkItem(collection, operation, shared, chronos));
 }
 

@@ -1,10 +1,9 @@
-import type { DeleteMethod, DriverOptions, Filter, UpdateMethod } from '../commit/captured-write.ts';
+import type { DeleteMethod, DriverOptions, Filter, ManyCounts, UpdateMethod } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
-import { once, withinDeadline } from '../commit/once.ts';
+import { once } from '../commit/once.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import { forgetVersions } from '../commit/versions-collection.ts';
 import { writeBulk } from '../commit/write-bulk.ts';
-import type { ManyCounts } from '../commit/write-many.ts';
 import { effectiveOptions, type WriteTarget } from '../context.ts';
 import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
 import { withoutSystem } from '../system/guard.ts';
@@ -144,9 +143,7 @@ export class CapturedWrites {
     const chronos = effectiveOptions(own, (target) => this.#isAbout(target, id));
     if (chronos.opId === undefined && chronos.deadlineMs === undefined) return carryOut(options, chronos);
     const { store } = this.#committer;
-    return withinDeadline(store, chronos, () =>
-      once(store, chronos.opId, options.session, (session) => carryOut({ ...options, session }, chronos)),
-    );
+    return once(store, chronos, options.session, (session) => carryOut({ ...options, session }, chronos));
   }
 
   #isAbout(target: WriteTarget, id: unknown): boolean {

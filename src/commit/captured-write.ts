@@ -61,6 +61,22 @@ export interface CapturedInsert {
 
 export type CapturedWrite = CapturedUpdate | CapturedDelete | CapturedInsert;
 
+/** A driver call that changes all documents it matches. */
+export interface CapturedUpdateMany extends Write {
+  readonly kind: 'updateMany';
+  readonly change: Extract<Change, { form: 'operators' | 'pipeline' }>;
+}
+
+/** A driver call that removes all documents it matches. */
+export interface CapturedDeleteMany extends Write {
+  readonly kind: 'deleteMany';
+}
+
+export type CapturedManyWrite = CapturedUpdateMany | CapturedDeleteMany;
+
+/** One member of a bulk write. */
+export type BulkItem = CapturedWrite | CapturedManyWrite;
+
 /** What became of one captured write: the driver's own result, and the counts a bulk result is summed from. */
 export interface Outcome {
   readonly result: unknown;
@@ -73,4 +89,12 @@ export interface Outcome {
 
 export function returnsDocument(write: CapturedUpdate | CapturedDelete): boolean {
   return write.method.startsWith('findOneAnd');
+}
+
+/** What became of a multi-document write. */
+export interface ManyCounts {
+  matched: number;
+  modified: number;
+  deleted: number;
+  upsertedId?: unknown;
 }

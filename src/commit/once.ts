@@ -12,24 +12,35 @@ interface Operation {
   readonly at: Date;
   readonly result: unknown;
   /** Counts of a bulk write, whose result is an object of the driver's. */
-  readonly bulk?: { readonly counts: RawDocument; readonly ordered: boolean };
+  readonly bulk?: RawDocument;
 }
 
 /** For how long an `opId` is remembered. */
 const REMEMBERED_SECONDS = 30 * 24 * 3600;
 
 /**
- * Carries out a call once, however often it is made: the first commit leaves its result under the `opId`, in the same
+ * Carries out a call within its deadline and, where it names an `opId`, once however often it is made: the first commit leaves its result under the `opId`, in the same
  * transaction, and every other call with that `opId` returns that result and writes nothing. Calls made at the same
  * time meet at the record, so that one of them waits for the other.
  */
 export async function once<T>(
   store: Store,
-  opId: string | undefined,
+  chronos: ChronosWriteOptions,
   callers: mongo.ClientSession | undefined,
   call: (session: mongo.ClientSession | undefined) => Promise<T>,
 ): Promise<T> {
-  if (opId === undefined) return call(callers);
+  const { opId } = chronos;
+  return withinDeadline(store, chronos, () =>
+    opId === undefined ? call(callers) : onlyOnce(store, opId, callers, call),
+  );
+}
+
+async function onlyOnce<T>(
+  store: Store,
+  opId: string,
+  callers: mongo.ClientSession | undefined,
+  call: (session: mongo.ClientSession | undefined) => Promise<T>,
+): Promise<T> {
   await ensureVersions(store, callers);
   await ensureOperations(store);
   const attempt = () => inTransaction(store, callers, (tx) => callOnce(store, opId, tx.session, call), 0);
@@ -67,11 +78,11 @@ export async function outcomeOf(store: Store, opId: string): Promise<{ at: Date;
 function toRemember(result: unknown): Partial<Operation> {
   const { getRawResponse } = (result ?? {}) as { getRawResponse?: () => RawDocument };
   if (typeof getRawResponse !== 'function') return { result: result ?? null };
-  return { bulk: { counts: getRawResponse.call(result), ordered: true } };
+  return { bulk: getRawResponse.call(result) };
 }
 
 function remembered(store: Store, { result, bulk }: Operation): unknown {
-  return bulk === undefined ? result : new store.BulkWriteResult(bulk.counts, bulk.ordered);
+  return bulk === undefined ? result : new store.BulkWriteResult(bulk, true);
 }
 
 function operationsOf(store: Store): mongo.Collection<Operation> {
@@ -93,7 +104,7 @@ async function ensureOperations(store: Store): Promise<void> {
 }
 
 /** Bounds how long a caller waits. A write that is still under way then may be committed or not. */
-export async function withinDeadline<T>(
+async function withinDeadline<T>(
   store: Store,
   { deadlineMs, opId }: ChronosWriteOptions,
   call: () => Promise<T>,

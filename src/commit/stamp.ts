@@ -52,7 +52,10 @@ export function nextSystem(previous: SystemFields, stamp: Stamp): SystemFields {
   };
 }
 
-/** The same as {@link nextSystem} told to the server as update operators, for writes that do not read first. */
+/**
+ * The same as {@link nextSystem} told to the server as update operators, for writes that do not read first. They cannot
+ * tell it to collect a `functionId`, whose list is bounded.
+ */
 export function nextSystemOperators(stamp: Stamp): Record<string, Record<string, unknown>> {
   const set = prefixed(perVersionFields(stamp, 1));
   const unset = PER_VERSION.map((field) => `_system.${field}`).filter((path) => !(path in set));
@@ -62,9 +65,6 @@ export function nextSystemOperators(stamp: Stamp): Record<string, Record<string,
     ...(explicit ? {} : { $max: { '_system.updatedAt': stamp.at } }),
     $set: explicit ? { ...set, '_system.updatedAt': stamp.at } : set,
     $unset: Object.fromEntries(unset.map((path) => [path, 1])),
-    ...(stamp.options.functionId === undefined
-      ? {}
-      : { $addToSet: { '_system.functionIds': stamp.options.functionId } }),
   };
 }
 

@@ -39,11 +39,11 @@ export async function inTransaction<T>(
   if (callers !== undefined) {
     return inTurn(callers, () => {
       return callers.inTransaction() ? run({ session: callers, joined: true }) : ownTransaction(callers, run);
-    }).catch(rethrow(store, undefined));
+    }).catch(rethrow(store));
   }
   const session = store.client.startSession({ causalConsistency: false });
   try {
-    return await ownTransaction(session, run).catch(rethrow(store, undefined));
+    return await ownTransaction(session, run).catch(rethrow(store));
   } finally {
     await session.endSession();
   }
@@ -99,11 +99,11 @@ export function inTurn<T>(session: ClientSession | undefined, fn: () => Promise<
 /** `TransactionTooLargeForCache`: more changes than the server's cache can hold; comes without a label. */
 const TRANSACTION_TOO_LARGE = 388;
 
-function rethrow(store: Store, opId: string | undefined): (error: unknown) => never {
+function rethrow(store: Store): (error: unknown) => never {
   return (error) => {
     if (error instanceof store.mongo.MongoError) {
       if (error.hasErrorLabel('UnknownTransactionCommitResult')) {
-        throw new UnknownOutcomeError(store.head.collectionName, opId, error);
+        throw new UnknownOutcomeError(store.head.collectionName, undefined, error);
       }
       if ((error as mongo.MongoServerError).code === TRANSACTION_TOO_LARGE) {
         throw new TransactionTooLargeError(store.head.collectionName, error);

@@ -1,14 +1,13 @@
 import type { mongo } from 'mongoose';
-import type { CapturedInsert, CapturedWrite, DriverOptions, Outcome } from './captured-write.ts';
+import type { BulkItem, CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
 import type { Committer } from './committer.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
-import { isRefusal } from './mongo-errors.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
+import { Tally, type WaitingInsert } from './tally.ts';
 import { inTransaction, isInTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
-import { statementOf, WriteError, type WriteErrorFields } from './write-error.ts';
 import {
   type Culprit,
   type GroupableWrite,
@@ -19,9 +18,6 @@ import {
   type Settled,
   writeGroup,
 } from './write-group.ts';
-import type { CapturedManyWrite } from './write-many.ts';
-
-export type BulkItem = CapturedWrite | CapturedManyWrite;
 
 /** Consecutive members of a bulk write that are carried out together. */
 interface Segment {
@@ -155,11 +151,6 @@ async function carriedOut(committer: Committer, item: BulkItem, options: DriverO
   return { result: undefined, inserted: 'upsertedId' in counts ? 1 : 0, ...counts };
 }
 
-interface WaitingInsert {
-  readonly insert: CapturedInsert;
-  readonly index: number;
-}
-
 async function runInserts(store: Store, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
   let waiting: readonly WaitingInsert[] = segment.items.map((item, index) => ({
     insert: item as CapturedInsert,
@@ -212,97 +203,5 @@ async function insertAtomicOnes(
     const [position = 0] = tally.refuse(waiting, error);
     if (isInTransaction(session)) throw tally.error();
     return tally.ordered ? waiting.slice(0, position) : waiting.filter((_, other) => other !== position);
-  }
-}
-
-/** Sums up what became of the members of a bulk write, in the driver's own result and error. */
-class Tally {
-  readonly ordered: boolean;
-  readonly #store: Store;
-  readonly #result = {
-    ok: 1,
-    writeErrors: [] as WriteError[],
-    writeConcernErrors: [],
-    /** Of all inserts: the driver's result leaves out by itself what was refused. */
-    insertedIds: [] as { index: number; _id: unknown }[],
-    nInserted: 0,
-    nUpserted: 0,
-    nMatched: 0,
-    nModified: 0,
-    nRemoved: 0,
-    upserted: [] as { index: number; _id: unknown }[],
-  };
-
-  constructor(store: Store, items: readonly BulkItem[], ordered: boolean) {
-    this.#store = store;
-    for (const [index, item] of items.entries()) {
-      if (item.kind === 'insert') this.#result.insertedIds.push({ index, _id: item.id });
-    }
-    this.ordered = ordered;
-  }
-
-  get failed(): boolean {
-    return this.#result.writeErrors.length > 0;
-  }
-
-  count(index: number, { matched, modified, deleted, inserted, upsertedId }: Outcome): void {
-    const sums = this.#result;
-    sums.nMatched += matched;
-    sums.nModified += modified;
-    sums.nRemoved += deleted;
-    if (inserted === 0) return;
-    if (upsertedId !== undefined) {
-      sums.nUpserted += 1;
-      sums.upserted.push({ index, _id: upsertedId });
-    } else {
-      sums.nInserted += 1;
-    }
-  }
-
-  settle(index: number, settled: Settled, item: BulkItem | undefined): void {
-    if ('outcome' in settled) this.count(index, settled.outcome);
-    else this.#refuseOne(index, settled.error, item);
-  }
-
-  /** Notes whom the server refused, by their positions among `waiting`. Any other failure is the whole call's. */
-  refuse(waiting: readonly WaitingInsert[], error: unknown): Set<number> {
-    if (!isRefusal(this.#store, error)) throw error;
-    const { writeErrors } = error as { writeErrors?: { index: number } | { index: number }[] };
-    const errors = [writeErrors ?? []].flat() as { index: number; err?: WriteErrorFields }[];
-    if (errors.length === 0) {
-      this.#refuseOne(waiting[0]?.index ?? 0, error, waiting[0]?.insert);
-      return new Set([0]);
-    }
-    for (const refused of errors) {
-      const member = waiting[refused.index];
-      if (member !== undefined) this.#refuseOne(member.index, refused.err ?? refused, member.insert);
-    }
-    return new Set(errors.map(({ index }) => index));
-  }
-
-  #refuseOne(index: number, error: unknown, item: BulkItem | undefined): void {
-    const isServers = isRefusal(this.#store, error) || !(error instanceof Error);
-    if (!isServers) throw error;
-    const { code, errmsg, message, errInfo } = error as WriteErrorFields & { message?: string };
-    const op = item === undefined ? undefined : statementOf(item);
-    const fields = { index, code, errmsg: errmsg ?? message ?? '', errInfo, op };
-    this.#result.writeErrors.push(new WriteError(fields));
-  }
-
-  error(): Error {
-    const { writeErrors } = this.#result;
-    const [first] = writeErrors;
-    const fields = { message: first?.errmsg ?? 'write operation failed', code: first?.code, writeErrors };
-    return new this.#store.mongo.MongoBulkWriteError(fields as never, this.#summary());
-  }
-
-  result(): mongo.BulkWriteResult {
-    if (this.failed) throw this.error();
-    return this.#summary();
-  }
-
-  #summary(): mongo.BulkWriteResult {
-    this.#result.writeErrors.sort((a, b) => a.index - b.index);
-    return new this.#store.BulkWriteResult(this.#result, this.ordered);
   }
 }

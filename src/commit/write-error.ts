@@ -1,4 +1,4 @@
-import type { BulkItem } from './write-bulk.ts';
+import type { BulkItem } from './captured-write.ts';
 import { updateArgument } from './write-single.ts';
 
 /** What the server says of one refused member of a bulk write. */

@@ -10,7 +10,7 @@ import { nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
-import { checkExpected, judged, resolved, stampOf, takingBack, updateArgument, withSystem } from './write-single.ts';
+import { checkExpected, judged, resolved, stampOf, takeBack, updateArgument, withSystem } from './write-single.ts';
 
 export type GroupableWrite = CapturedUpdate | CapturedDelete;
 
@@ -203,12 +203,11 @@ async function takeBackUnchanged(
     const post = posts.get(idKey(member.pre.id));
     return post !== undefined && equalsIgnoring(member.pre.bytes, post, '_system');
   });
-  if (unchanged.length > 0) {
-    const operations = unchanged.map(({ pre }) => ({
-      updateOne: { filter: { _id: { $eq: pre.id } } as Filter, update: takingBack(pre) },
-    }));
-    await store.head.bulkWrite(operations, { session: tx.session });
-  }
+  await takeBack(
+    store,
+    tx,
+    unchanged.map(({ pre }) => pre),
+  );
   return new Set(unchanged);
 }
 

@@ -179,14 +179,19 @@ async function takenBackIfUnchanged(store: Store, tx: Transaction, pre: PreImage
   const filter: Filter = { _id: { $eq: pre.id } as never };
   const post = (await store.head.findOne(filter, { session: tx.session, raw: true })) as unknown as Uint8Array;
   if (!equalsIgnoring(pre.bytes, post, '_system')) return false;
-  await store.head.updateOne(filter, takingBack(pre), { session: tx.session });
+  await takeBack(store, tx, [pre]);
   return true;
 }
 
-/** The update that gives a document its previous bookkeeping again, once its content proved unchanged. */
-export function takingBack(pre: PreImage): mongo.UpdateFilter<RawDocument> {
-  const stored = fieldOf(pre.document, '_system');
-  return stored === undefined ? { $unset: { _system: 1 } } : { $set: { _system: stored } };
+/** Gives documents whose content proved unchanged their previous bookkeeping again. */
+export async function takeBack(store: Store, tx: Transaction, unchanged: readonly PreImage[]): Promise<void> {
+  if (unchanged.length === 0) return;
+  const operations = unchanged.map(({ id, document }) => {
+    const stored = fieldOf(document, '_system');
+    const update = stored === undefined ? { $unset: { _system: 1 } } : { $set: { _system: stored } };
+    return { updateOne: { filter: { _id: { $eq: id } } as Filter, update: update as mongo.UpdateFilter<RawDocument> } };
+  });
+  await store.head.bulkWrite(operations, { session: tx.session });
 }
 
 function callUpdate(

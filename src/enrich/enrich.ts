@@ -38,7 +38,7 @@ export async function enrichDocument(
   options: DriverOptions,
 ): Promise<void> {
   const checked = checkedPatches(model, patches);
-  await once(committer.store, chronos.opId, options.session, (session) =>
+  await once(committer.store, chronos, options.session, (session) =>
     enrich(model, committer, target, checked, chronos, { ...options, session }),
   );
 }

@@ -22,7 +22,7 @@ export async function restoreVersion(
 ): Promise<boolean> {
   const { store } = committer;
   const version = restorable(store, source);
-  return once(store, chronos.opId, options.session, (session) =>
+  return once(store, chronos, options.session, (session) =>
     bringBack(committer, version, chronos, { ...options, session }),
   );
 }

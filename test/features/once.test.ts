@@ -50,6 +50,20 @@ test('a call that failed is not remembered', async () => {
   expect(await Job.findById(job._id).lean()).toMatchObject({ n: 1 });
 });
 
+test('enrich and restore keep their deadline too', async () => {
+  const job = await Job.create({ name: 'e', n: 0 });
+  await Job.updateOne({ _id: job._id }, { n: 1 });
+  const admin = mongoose.connection.getClient().db('admin');
+  const data = { failCommands: ['commitTransaction'], blockConnection: true, blockTimeMS: 600 };
+  for (const call of [
+    () => Job.enrich(job._id, { name: 'x' }, { deadlineMs: 100 }),
+    () => Job.restore(job._id, { ov: 0 }, { deadlineMs: 100 }),
+  ]) {
+    await admin.command({ configureFailPoint: 'failCommand', mode: { times: 1 }, data });
+    await expect(call()).rejects.toBeInstanceOf(UnknownOutcomeError);
+  }
+});
+
 test('a call that outlives its deadline ends in UnknownOutcomeError with its opId', async () => {
   const job = await Job.create({ name: 'd', n: 0 });
   const admin = mongoose.connection.getClient().db('admin');

@@ -1,0 +1,175 @@
+import type { mongo } from 'mongoose';
+import { equalsIgnoring } from '../bson/exact.ts';
+import type { Op, RawDocument } from '../types.ts';
+import type {
+  CapturedDeleteMany,
+  CapturedManyWrite,
+  CapturedUpdate,
+  CapturedUpdateMany,
+  Filter,
+  ManyCounts,
+  UpdateOperators,
+} from './captured-write.ts';
+import { insideTransaction } from './driver-options.ts';
+import { isDecidable, verdict } from './no-change.ts';
+import { idKey } from './pinned-id.ts';
+import { nextSystemOperators, type Stamp, successorFrom, tombstone } from './stamp.ts';
+import type { Store } from './store.ts';
+import type { Transaction } from './transaction.ts';
+import { type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
+import { withOperators } from './write-at-once.ts';
+import { insertRecords, type Settled, writeGroup } from './write-group.ts';
+import { checkExpected, takeBack, updateArgument, writeSingle } from './write-single.ts';
+
+/** Writes documents as they were read, each with its version record, in the transaction that read them. */
+export async function writeChunk(
+  store: Store,
+  tx: Transaction,
+  write: CapturedManyWrite,
+  images: readonly PreImage[],
+): Promise<ManyCounts> {
+  if (images.length === 0) return missMany(store, tx, write);
+  for (const { id, system } of images) checkExpected(store, write, id, system.ov);
+  if (write.kind === 'deleteMany') return deleteChunk(store, tx, write, images);
+  const { change } = write;
+  const { functionId } = write.chronos;
+  const apart = change.form === 'pipeline' || functionId !== undefined || tx.numbers !== undefined;
+  if (apart) return updateEach(store, tx, write, images);
+  return updateChunk(store, tx, { ...write, change }, images);
+}
+
+/** Nothing matches; the call still runs, for the server's complaint if it has one. */
+export async function missMany(store: Store, tx: Transaction, write: CapturedManyWrite): Promise<ManyCounts> {
+  if (write.kind === 'updateMany') {
+    const argument = updateArgument(write.change) as mongo.UpdateFilter<RawDocument>;
+    const { upsert: _upsert, ...options } = insideTransaction(write.options, tx.session);
+    await store.head.updateMany(among(write.filter, []), argument, options);
+  }
+  return noCounts();
+}
+
+async function deleteChunk(
+  store: Store,
+  tx: Transaction,
+  write: CapturedDeleteMany,
+  images: readonly PreImage[],
+): Promise<ManyCounts> {
+  const stamp = stampOfMany(store, write, 'DELETE');
+  await store.head.deleteMany({ _id: { $in: images.map(({ id }) => id) as never[] } }, { session: tx.session });
+  const records = images.flatMap((pre) => {
+    const own = { ...stamp, cv: tx.numbers?.next() };
+    return [
+      versionRecord(store, pre, successorFrom(pre.system, own), own.cv),
+      tombstoneRecord(pre.id, tombstone(pre.system, own)),
+    ];
+  });
+  await insertRecords(store, tx, records);
+  return { matched: 0, modified: 0, deleted: images.length };
+}
+
+async function updateChunk(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdateMany & { readonly change: { readonly form: 'operators' } },
+  images: readonly PreImage[],
+): Promise<ManyCounts> {
+  const stamp = stampOfMany(store, write, 'UPDATE');
+  const judged = images.map((pre) => ({ pre, verdict: verdict(store.bson, write.change, pre) }));
+  const same = judged.filter((image) => image.verdict === 'same').map(({ pre }) => pre);
+  const sent = judged.filter((image) => image.verdict !== 'same').map(({ pre }) => pre);
+  // What changes nothing is sent all the same, as it came: the server may have a complaint.
+  await updateThese(store, tx, write, same, write.change.spec);
+  await updateThese(store, tx, write, sent, withOperators(write.change.spec, nextSystemOperators(stamp)));
+  const unsure = judged.filter((image) => image.verdict === 'unsure').map(({ pre }) => pre);
+  const unchanged = await takeBackUnchanged(store, tx, unsure);
+  const changed = sent.filter((pre) => !unchanged.has(pre));
+  await insertRecords(
+    store,
+    tx,
+    changed.map((pre) => versionRecord(store, pre, successorFrom(pre.system, stamp))),
+  );
+  return { matched: images.length, modified: changed.length, deleted: 0 };
+}
+
+async function updateThese(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdateMany,
+  images: readonly PreImage[],
+  spec: UpdateOperators,
+): Promise<void> {
+  if (images.length === 0) return;
+  const options = { ...insideTransaction(write.options, tx.session), upsert: false };
+  await store.head.updateMany(among(write.filter, idsOf(images)), spec as mongo.UpdateFilter<RawDocument>, options);
+}
+
+/** Gives documents that proved unchanged their previous bookkeeping again. */
+async function takeBackUnchanged(store: Store, tx: Transaction, unsure: readonly PreImage[]): Promise<Set<PreImage>> {
+  if (unsure.length === 0) return new Set();
+  const byId = new Map(unsure.map((pre) => [idKey(pre.id), pre]));
+  const unchanged = new Set<PreImage>();
+  const posts = store.head.find({ _id: { $in: idsOf(unsure) as never[] } }, { session: tx.session, raw: true });
+  for await (const raw of posts) {
+    const post = preImage(store.bson, raw as unknown as Uint8Array);
+    const pre = byId.get(idKey(post.id));
+    if (pre !== undefined && equalsIgnoring(pre.bytes, post.bytes, '_system')) unchanged.add(pre);
+  }
+  await takeBack(store, tx, [...unchanged]);
+  return unchanged;
+}
+
+/**
+ * Each document with a bookkeeping of its own: a pipeline may replace the whole document, and where versions are
+ * numbered across the collection no two get the same.
+ */
+async function updateEach(
+  store: Store,
+  tx: Transaction,
+  write: CapturedUpdateMany,
+  images: readonly PreImage[],
+): Promise<ManyCounts> {
+  const { upsert: _upsert, ...options } = write.options;
+  const writes = images.map(
+    ({ id }): CapturedUpdate => ({
+      kind: 'update',
+      method: 'updateOne',
+      op: 'UPDATE',
+      change: write.change,
+      chronos: write.chronos,
+      options,
+      filter: { ...write.filter, _id: { $eq: id as never } },
+    }),
+  );
+  const counts = noCounts();
+  for (const member of await writeEach(store, tx, writes)) {
+    if ('error' in member) throw member.error;
+    counts.matched += member.outcome.matched;
+    counts.modified += member.outcome.modified;
+  }
+  return counts;
+}
+
+async function writeEach(store: Store, tx: Transaction, writes: readonly CapturedUpdate[]): Promise<Settled[]> {
+  const together = tx.numbers === undefined || writes.every(({ change }) => isDecidable(change));
+  if (together) return writeGroup(store, tx, writes, {});
+  const settled: Settled[] = [];
+  for (const write of writes) settled.push({ outcome: await writeSingle(store, tx, write) });
+  return settled;
+}
+
+function stampOfMany(store: Store, write: CapturedManyWrite, op: Op): Stamp {
+  return { op, at: write.chronos.at ?? store.clock.now(), options: write.chronos };
+}
+
+/** A filter narrowed to some of what it matches. */
+export function among(filter: Filter, ids: readonly unknown[]): Filter {
+  return { ...filter, _id: { $in: ids as never[] } };
+}
+
+function idsOf(images: readonly PreImage[]): unknown[] {
+  return images.map(({ id }) => id);
+}
+
+export function noCounts(): ManyCounts {
+  return { matched: 0, modified: 0, deleted: 0 };
+}
