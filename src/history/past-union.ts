@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
-import { hideInProjection } from '../system/hide.ts';
+import { hideInProjection, isAggregationSlice } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import { both, headCurrentAt } from './interval.ts';
 import { type PastQuery, RECORD_STAGES, type Sort } from './past-query.ts';
@@ -74,9 +74,5 @@ function isOfFindOnly(projection: RawDocument | undefined): boolean {
 }
 
 function namesFindOperator(value: object): boolean {
-  return '$elemMatch' in value || '$meta' in value || ('$slice' in value && !isExpression(value.$slice));
-}
-
-function isExpression(slice: unknown): boolean {
-  return Array.isArray(slice) && typeof slice[0] !== 'number';
+  return '$elemMatch' in value || '$meta' in value || ('$slice' in value && !isAggregationSlice(value));
 }

@@ -38,7 +38,7 @@ function isNeutral(value: unknown): boolean {
 }
 
 /** `{ $slice: ['$field', 3] }` is an expression; `{ $slice: 3 }` and `{ $slice: [1, 3] }` are the find operator. */
-function isAggregationSlice(value: object): boolean {
+export function isAggregationSlice(value: object): boolean {
   const slice: unknown = '$slice' in value ? value.$slice : undefined;
   return Array.isArray(slice) && typeof slice[0] !== 'number';
 }
