@@ -152,6 +152,21 @@ export class TransactionTooLargeError extends ChronosError {
   }
 }
 
+/** An answer was read for longer than the server keeps its snapshot. What was read so far is right; begin it anew. */
+export class SnapshotExpiredError extends ChronosError {
+  override readonly name = 'SnapshotExpiredError';
+  readonly code = 'CHRONOS_SNAPSHOT_EXPIRED';
+  override readonly retryable = true;
+
+  constructor(cause: unknown) {
+    super({
+      message:
+        'Cannot read on as of a past instant: the server keeps a snapshot for minSnapshotHistoryWindowInSeconds (300 by default), and this answer has been read for longer. Read it anew in less time, or in ranges of _id',
+      cause,
+    });
+  }
+}
+
 /** How an id stands in a message: short, and only for kinds that carry no document content. */
 function describeId(id: unknown): string {
   if (typeof id === 'string') return JSON.stringify(id.length > 64 ? `${id.slice(0, 64)}…` : id);

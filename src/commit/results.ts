@@ -13,7 +13,13 @@ export const results = {
     return { ...NOTHING, result: resultOf(write, null, 0, 0) };
   },
   unchanged(store: Store, write: CapturedUpdate, pre: PreImage): Outcome {
-    return { ...NOTHING, matched: 1, result: resultOf(write, () => decoded(store, write, pre.bytes), 1, 0) };
+    const modified = unchangedCount(write);
+    return {
+      ...NOTHING,
+      matched: 1,
+      modified,
+      result: resultOf(write, () => decoded(store, write, pre.bytes), 1, modified),
+    };
   },
   /** @param post the document after the write, where the caller wants that one back */
   updated(store: Store, write: CapturedUpdate, pre: PreImage, post?: Uint8Array): Outcome {
@@ -24,6 +30,17 @@ export const results = {
     return { ...NOTHING, deleted: 1, result: resultOf(write, () => decoded(store, write, pre.bytes), 1, 1) };
   },
 };
+
+/**
+ * What the server counts as modified where a write left its document as it was. It compares a replacement with the
+ * stored document before it lends it the `_id`, so one that does not start with `_id` always counts.
+ */
+export function unchangedCount({ change }: CapturedUpdate): 0 | 1 {
+  if (change.form !== 'replacement') return 0;
+  const { document } = change;
+  const [first] = document instanceof Map ? document.keys() : Object.keys(document);
+  return first === '_id' ? 0 : 1;
+}
 
 function resultOf(write: SingleWrite, document: (() => RawDocument) | null, matched: number, changed: number): unknown {
   if (returnsDocument(write)) {

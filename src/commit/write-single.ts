@@ -17,7 +17,7 @@ import { takeFreshId } from './fresh-id.ts';
 import { type Verdict, verdict } from './no-change.ts';
 import { findPastLife } from './past-life.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
-import { results } from './results.ts';
+import { results, unchangedCount } from './results.ts';
 import { insertedSystem, nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
@@ -90,7 +90,8 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
   const result = await callUpdate(store, tx, write, filter, withSystem(change, next));
   if (changes === 'unsure' && (await takenBackIfUnchanged(store, tx, pre))) {
     tx.numbers?.giveBack();
-    return outcome(withoutModification(result), { matched: 1, modified: 0 });
+    const modified = unchangedCount(write);
+    return outcome(withModifiedCount(result, modified), { matched: 1, modified });
   }
   await store.versions.insertOne(versionRecord(store, pre, next.updatedAt ?? store.clock.now(), next.cv) as never, {
     session: tx.session,
@@ -230,9 +231,9 @@ function callDelete(store: Store, tx: Transaction, write: CapturedDelete, filter
 }
 
 /** An update's result as the server gives it where nothing changed. */
-function withoutModification(result: unknown): unknown {
+function withModifiedCount(result: unknown, modifiedCount: number): unknown {
   if (typeof result !== 'object' || result === null || !('modifiedCount' in result)) return result;
-  return { ...result, modifiedCount: 0 };
+  return { ...result, modifiedCount };
 }
 
 const NOTHING = { matched: 0, modified: 0, deleted: 0, inserted: 0 } as const;

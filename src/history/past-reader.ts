@@ -14,7 +14,7 @@ import { type Union, unionOf } from './past-union.ts';
 import { readAllPast, readPast } from './read-past.ts';
 import { recordPath } from './record-paths.ts';
 import { recordSearch } from './record-search.ts';
-import { consistentAggregate, inSnapshot, isConsistent, onceAvailable } from './snapshot.ts';
+import { consistentAggregate, inItsSnapshot, inSnapshot, isConsistent, onceAvailable, toldIfExpired } from './snapshot.ts';
 
 /** Options that mean the same on either side of an answer. */
 const SHARED = [
@@ -105,7 +105,7 @@ export class PastReader {
   #all(query: PastQuery, callers: Session): Promise<RawDocument[]> {
     return withIndexes(query, (hinted) => {
       const union = isConsistent(callers) ? undefined : unionOf(this.#store, hinted);
-      if (union !== undefined) return onceAvailable(() => cursorOf(union).toArray());
+      if (union !== undefined) return cursorOf(union).toArray();
       return inSnapshot(this.#store, callers, (session) => readAllPast(this.#store, hinted, session));
     });
   }
@@ -114,11 +114,27 @@ export class PastReader {
     if (isConsistent(callers)) return yield* readPast(this.#store, query, callers);
     const union = unionOf(this.#store, query);
     if (union !== undefined) return yield* cursorOf(union);
-    const session = this.#store.client.startSession({ snapshot: true });
+    const { session, documents, first } = await onceAvailable(() => this.#begun(query));
     try {
-      yield* readPast(this.#store, query, session);
+      if (first.done !== true) yield first.value;
+      yield* documents;
+    } catch (error) {
+      toldIfExpired(error);
     } finally {
+      await documents.return(undefined);
       await session.endSession();
+    }
+  }
+
+  /** An answer of several commands whose first document is there, and with it the snapshot of all others. */
+  async #begun(query: PastQuery): Promise<Begun> {
+    const session = this.#store.client.startSession({ snapshot: true });
+    const documents = readPast(this.#store, query, session);
+    try {
+      return { session, documents, first: await documents.next() };
+    } catch (error) {
+      await session.endSession();
+      throw error;
     }
   }
 
@@ -174,8 +190,14 @@ export class PastReader {
   }
 }
 
+interface Begun {
+  readonly session: mongo.ClientSession;
+  readonly documents: AsyncGenerator<RawDocument>;
+  readonly first: IteratorResult<RawDocument>;
+}
+
 function cursorOf({ collection, stages, options }: Union): mongo.AggregationCursor<RawDocument> {
-  return collection.aggregate([...stages], options);
+  return inItsSnapshot(collection.aggregate([...stages], options));
 }
 
 const BAD_VALUE = 2;

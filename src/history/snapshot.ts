@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
+import { SnapshotExpiredError } from '../errors.ts';
 import type { RawDocument } from '../types.ts';
 
 type Session = mongo.ClientSession;
@@ -12,6 +13,8 @@ export function isConsistent(session: Session | undefined): session is Session {
 
 /** `SnapshotUnavailable`: a collection or an index came into being so lately that no snapshot shows it yet. */
 const SNAPSHOT_UNAVAILABLE = 246;
+/** `SnapshotTooOld`: the server has let go of the snapshot that a cursor reads, by default after five minutes. */
+const SNAPSHOT_TOO_OLD = 239;
 const ATTEMPTS = 20;
 const PAUSE_MS = 10;
 
@@ -58,5 +61,25 @@ export function consistentAggregate(
   }: { readonly session?: Session | undefined; readonly readConcern?: unknown },
 ): mongo.AggregationCursor {
   const reading = isConsistent(session) ? { session } : { readConcern: { level: 'snapshot' as const } };
-  return head.aggregate([...pipeline], { ...options, ...reading } as mongo.AggregateOptions);
+  return inItsSnapshot(head.aggregate([...pipeline], { ...options, ...reading } as mongo.AggregateOptions));
+}
+
+/** The steps of the driver's cursors, which its types keep to themselves. */
+interface CursorSteps {
+  _initialize(...args: unknown[]): Promise<unknown>;
+  getMore(...args: unknown[]): Promise<unknown>;
+}
+
+/** A cursor that waits for its snapshot to be there, and says so when it is there no more. */
+export function inItsSnapshot<C extends mongo.AggregationCursor>(cursor: C): C {
+  const steps = cursor as unknown as CursorSteps;
+  const { _initialize: initialize, getMore } = steps;
+  steps._initialize = (...args) => onceAvailable(() => initialize.apply(cursor, args));
+  steps.getMore = (...args) => getMore.apply(cursor, args).catch(toldIfExpired);
+  return cursor;
+}
+
+/** Rethrows what went wrong in the middle of an answer, by a name of its own if its snapshot has gone. */
+export function toldIfExpired(error: unknown): never {
+  throw (error as { code?: unknown }).code === SNAPSHOT_TOO_OLD ? new SnapshotExpiredError(error) : error;
 }
