@@ -14,7 +14,14 @@ import { type Union, unionOf } from './past-union.ts';
 import { readAllPast, readPast } from './read-past.ts';
 import { recordPath } from './record-paths.ts';
 import { recordSearch } from './record-search.ts';
-import { consistentAggregate, inItsSnapshot, inSnapshot, isConsistent, onceAvailable, toldIfExpired } from './snapshot.ts';
+import {
+  consistentAggregate,
+  inItsSnapshot,
+  inSnapshot,
+  isConsistent,
+  onceAvailable,
+  toldIfExpired,
+} from './snapshot.ts';
 
 /** Options that mean the same on either side of an answer. */
 const SHARED = [

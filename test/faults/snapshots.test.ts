@@ -42,7 +42,12 @@ const READS: Record<string, () => Promise<unknown>> = {
   countDocuments: () => past().countDocuments(),
   distinct: async () => (await past().distinct('n')).length,
   aggregate: async () => (await past().aggregate([{ $match: { n: { $lt: 1_000 } } }])).length,
-  'aggregate cursor': () => counted(past().aggregate([{ $match: {} }]).cursor({ batchSize: 20 })),
+  'aggregate cursor': () =>
+    counted(
+      past()
+        .aggregate([{ $match: {} }])
+        .cursor({ batchSize: 20 }),
+    ),
 };
 
 test.each(Object.entries(READS))('%s waits for a snapshot that is not there yet', async (_name, read) => {
