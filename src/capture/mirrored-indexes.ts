@@ -5,9 +5,11 @@ const NODE = '_system.node';
 const UNTIL = '_system.until';
 const FROM = '_system.updatedAt';
 
-/** Limit two kinds of index to what is true of every record, so that they serve only queries that say it. */
+/** Limit indexes to what is true of every record they are for, so that they serve only queries that say it. */
 const OF_ALL_INTERVALS = { '_system.ov': { $gte: 0 } } as const;
 const IN_ORDER = { '_id.ov': { $gte: 0 } } as const;
+const BY_UNTIL = { [UNTIL]: { $exists: true } } as const;
+const BY_FROM = { [FROM]: { $exists: true } } as const;
 
 type Index = readonly [keys: Record<string, mongo.IndexDirection>, options: mongo.CreateIndexesOptions];
 
@@ -35,10 +37,13 @@ export function mirroredIndexes(schema: Schema): Store['indexes'] {
 function mirroredIndex(fields: [string, mongo.IndexDirection][], options: mongo.CreateIndexesOptions): Index[] {
   const first = Object.fromEntries(fields.slice(0, 1));
   const inOrder = { ...Object.fromEntries(fields), [NODE]: 1, [UNTIL]: 1, [FROM]: 1 };
-  const limited = { ...options, partialFilterExpression: { ...options.partialFilterExpression, ...IN_ORDER } };
+  const limitedTo = (condition: object) => ({
+    ...options,
+    partialFilterExpression: { ...options.partialFilterExpression, ...condition },
+  });
   return [
-    [{ ...first, [NODE]: 1, [UNTIL]: 1 }, options],
-    [{ ...first, [NODE]: 1, [FROM]: 1 }, options],
-    ...(fields.length > 1 ? [[inOrder, limited] as const] : []),
+    [{ ...first, [NODE]: 1, [UNTIL]: 1 }, limitedTo(BY_UNTIL)],
+    [{ ...first, [NODE]: 1, [FROM]: 1 }, limitedTo(BY_FROM)],
+    ...(fields.length > 1 ? [[inOrder, limitedTo(IN_ORDER)] as const] : []),
   ];
 }

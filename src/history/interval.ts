@@ -1,5 +1,5 @@
 import type { Filter } from '../commit/captured-write.ts';
-import { nodesAbove } from '../system/interval-tree.ts';
+import { isInTree, nodesAbove } from '../system/interval-tree.ts';
 import type { Point } from './instant.ts';
 
 /**
@@ -10,17 +10,27 @@ export function headCurrentAt(at: Point): Filter {
   return begunBy(at);
 }
 
-/** Tombstones have no end and are never current. Which nodes hold the interval only tells indexes where to look. */
-export function recordCurrentAt(at: Point): Filter {
-  if (!(at instanceof Date)) return recordEndsAfter(at);
+/**
+ * The records that meet a condition and were current. Tombstones have no end and never are. The tree of intervals has
+ * two sides, each with an index of its own, and the condition is said on either: the server plans the members of an
+ * outermost `$or` one by one, where around the `$or` it would try out all combinations of indexes.
+ */
+export function recordCurrentAt(at: Point, condition: Filter = {}): Filter {
+  if (!(at instanceof Date)) return both(condition, recordEndsAfter(at));
   const { upTo, after } = nodesAbove(at);
+  // What is kept on one side ends after the instant, and on the other it has begun; a tree that ends earlier cannot tell.
+  const rest = isInTree(at) ? {} : recordEndsAfter(at);
   return {
     $or: [
-      { '_system.node': { $in: upTo }, '_system.until': { $gt: at } },
-      { '_system.node': { $in: after }, ...begunBy(at) },
+      both(condition, { ...rest, '_system.node': { $in: upTo }, '_system.until': { $gt: at } }),
+      both(condition, { ...rest, '_system.node': { $in: after }, '_system.updatedAt': { $lte: at } }),
     ],
-    ...recordEndsAfter(at),
   };
+}
+
+/** The same for an index whose order is wanted: the keys of one index have to tell whether a record was current. */
+export function recordCurrentInOrder(at: Point, condition: Filter): Filter {
+  return both(condition, { ...(at instanceof Date ? recordCurrentAt(at) : {}), ...recordEndsAfter(at) });
 }
 
 /** The same without the tree, for the records of a few documents. */

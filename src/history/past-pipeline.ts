@@ -4,7 +4,7 @@ import { ConfigError } from '../errors.ts';
 import { operatorOf } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { Point } from './instant.ts';
-import { both, headCurrentAt, recordCurrentAt } from './interval.ts';
+import { headCurrentAt, recordCurrentAt } from './interval.ts';
 import { RECORD_STAGES } from './past-query.ts';
 import { recordFilter, recordPath, recordSort } from './record-paths.ts';
 import { recordSearch } from './record-search.ts';
@@ -68,7 +68,7 @@ export class PastPipeline {
     if (collection === this.#store.head.collectionName) {
       return recordSearch(this.#store, filter, this.#at, inOrder).filter;
     }
-    return both(recordFilter(filter), recordCurrentAt(this.#at));
+    return recordCurrentAt(this.#at, recordFilter(filter));
   }
 
   #hiding(): RawDocument[] {

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import type { Point } from './instant.ts';
-import { both, recordCurrentAt, recordEndsAfter } from './interval.ts';
+import { both, recordCurrentAt, recordCurrentInOrder, recordEndsAfter } from './interval.ts';
 import { recordFilter } from './record-paths.ts';
 
 /** How version records are looked for. */
@@ -27,11 +27,11 @@ const BY_ID_AND_END = { '_id.id': 1, '_system.until': 1 } as const;
 export function recordSearch(store: Store, filter: Filter, at: Point, inOrder: boolean): RecordSearch {
   const condition = recordFilter(filter);
   if (namesIds(filter)) return { filter: both(condition, recordEndsAfter(at)), hint: BY_ID_AND_END };
-  const current = both(condition, recordCurrentAt(at));
+  if (inOrder) return { filter: { ...recordCurrentInOrder(at, condition), ...IN_ORDER } };
   const indexed = pathsOf(filter).some(
     (path) => path.startsWith('_id') || store.indexes.some(([keys]) => leads(keys, path)),
   );
-  return { filter: { ...current, ...(indexed ? {} : OF_ALL_INTERVALS), ...(inOrder ? IN_ORDER : {}) } };
+  return { filter: recordCurrentAt(at, indexed ? condition : { ...condition, ...OF_ALL_INTERVALS }) };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Store } from '../commit/store.ts';
 import { preImage, systemOfBytes } from '../commit/version-record.ts';
 import { storedVersionAt } from '../history/document-history.ts';
 import type { Point } from '../history/instant.ts';
-import { both, headCurrentAt, recordCurrentAt } from '../history/interval.ts';
+import { both, headCurrentAt, recordCurrentAt, recordEndsAfter } from '../history/interval.ts';
 import { recordFilter } from '../history/record-paths.ts';
 import type { RawDocument } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
@@ -127,11 +127,11 @@ function changedHeads(filter: Filter, at: Point): Filter {
 }
 
 function recordsAt(filter: Filter, at: Point): Filter {
-  return both(recordFilter(filter) as Filter, recordCurrentAt(at));
+  return recordCurrentAt(at, recordFilter(filter) as Filter);
 }
 
 function recordsOf(ids: readonly unknown[], at: Point): Filter {
-  return { '_id.id': { $in: ids as never[] }, ...recordCurrentAt(at) };
+  return { '_id.id': { $in: ids as never[] }, ...recordEndsAfter(at) };
 }
 
 /** Raw documents in pages, bounded in number and in bytes. */

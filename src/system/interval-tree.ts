@@ -36,6 +36,11 @@ export function nodesAbove(at: Date): { readonly upTo: readonly number[]; readon
   return { upTo: nodes.filter((node) => node <= target), after: nodes.filter((node) => node > target) };
 }
 
+/** Whether a time has a place of its own in the tree. */
+export function isInTree(time: Date): boolean {
+  return time.getTime() >= BASE && time.getTime() < BASE + LAST;
+}
+
 function nodeOfLevel(target: number, step: number): number {
   return (Math.floor(target / (step * 2)) * 2 + 1) * step;
 }
