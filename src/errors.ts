@@ -33,6 +33,23 @@ export class ConfigError extends ChronosError {
   readonly code = 'CHRONOS_CONFIG';
 }
 
+/** A decorated class that cannot become a schema. Thrown when the class is first used, or registered. */
+export class EntityDefinitionError extends ChronosError {
+  override readonly name = 'EntityDefinitionError';
+  readonly code = 'CHRONOS_ENTITY_DEFINITION';
+  /** The name of the class at fault. */
+  readonly entity: string;
+  /** The property at fault, where it is one. */
+  readonly property: string | undefined;
+
+  constructor(entity: string, property: string | undefined, problem: string) {
+    const where = property === undefined ? entity : `${entity}.${property}`;
+    super({ message: `Cannot define ${where}: ${problem}` });
+    this.entity = entity;
+    this.property = property;
+  }
+}
+
 /** A write that would leave no version behind, such as `$merge` into a versioned collection or a forged `_system`. */
 export class UnversionedWriteError extends ChronosError {
   override readonly name = 'UnversionedWriteError';

@@ -22,4 +22,14 @@ export type {
   RestoreProgress,
   RestoreReport,
 } from './restore/restore-collection.ts';
-export type { Actor, Attribution, ChronosWriteOptions, Instant, Op } from './types.ts';
+export type {
+  Actor,
+  Attribution,
+  ChronosWriteOptions,
+  DatabaseType,
+  Instant,
+  Op,
+  RouteContext,
+  SystemFields,
+  Tier,
+} from './types.ts';

@@ -44,6 +44,24 @@ export interface ChronosWriteOptions extends Attribution {
 /** An instant to read at: a date, an ISO 8601 string, or a collection version. */
 export type Instant = Date | string | { readonly cv: number };
 
+/** Which kind of data a database holds. */
+export type DatabaseType = 'metadata' | 'knowledge' | 'runtime' | 'logs';
+
+/** Whom a database belongs to: everyone, a domain, or one tenant. */
+export type Tier = 'generic' | 'domain' | 'tenant';
+
+/** Names a place where data lives. What is left out follows from the rest, or from the entity; guesses are not made. */
+export interface RouteContext {
+  /** The key of a configured database. */
+  readonly key?: string | undefined;
+  readonly databaseType?: DatabaseType | undefined;
+  readonly tier?: Tier | undefined;
+  readonly tenantId?: string | undefined;
+  /** The domain's or tenant's id, as the tier says. */
+  readonly extIdentifier?: string | undefined;
+  readonly dbName?: string | undefined;
+}
+
 /** The bookkeeping kept under `_system` of a head document. */
 export interface SystemFields {
   /** Object version: 0 for the first, one more with every change, never reused. */

@@ -64,8 +64,12 @@ type Diffed<O> = O extends { readonly format: 'json-patch' } ? JsonPatchOperatio
 /** The id of a document, or what Mongoose casts to it. */
 type Id = unknown;
 
-/** What the plugin adds to a model. */
-export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals = None>
+/**
+ * What the plugin adds to a model.
+ *
+ * @typeParam Patch what `enrich` takes
+ */
+export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals = None, Patch = AnyPatch>
   extends ChronosUpdates<T>,
     AdministrationStatics {
   /** The model as it was at an instant, read-only. */
@@ -120,10 +124,10 @@ export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals
   ): Promise<ChronosDocument<T, QueryHelpers, Methods, Virtuals>>;
 }
 
-type Patch = Readonly<Record<string, unknown>>;
+type AnyPatch = Readonly<Record<string, unknown>>;
 
 /** What the plugin adds to the documents of a model. */
-export interface ChronosMethods<T, QueryHelpers = None, Methods = None, Virtuals = None> {
+export interface ChronosMethods<T, QueryHelpers = None, Methods = None, Virtuals = None, Patch = AnyPatch> {
   /** See `Model.history`. */
   history<const O extends HistoryOptions = HistoryOptions>(
     options?: O,

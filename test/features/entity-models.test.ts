@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { ChronosEntity, ChronosModel, Defaults, type EntityModel, entityModel, Prop } from '../../decorators/index.ts';
+import { bindEntities, type ModelSource, unbind } from '../../src/entity/binding.ts';
+import { ConfigError, UnversionedWriteError } from '../../src/errors.ts';
+import { testDatabase } from '../support/database.ts';
+
+class Address {
+  @Prop() street!: string;
+  @Prop() zip?: string;
+
+  get line(): string {
+    return [this.street, this.zip].filter(Boolean).join(' ');
+  }
+}
+
+@ChronosEntity({ collection: 'people' })
+class User extends ChronosModel {
+  declare [Defaults]: 'status';
+
+  @Prop({ required: true }) email!: string;
+  @Prop({ default: 'trial' }) status!: string;
+  @Prop() address?: Address;
+
+  get domain(): string {
+    return this.email.split('@')[1] ?? '';
+  }
+
+  activate() {
+    this.status = 'active';
+    return this.save();
+  }
+
+  static findByEmail(this: EntityModel<typeof User>, email: string) {
+    return this.findOne({ email }).orFail();
+  }
+}
+
+const mongoose = await testDatabase();
+const Users = entityModel(mongoose, User);
+
+test('an entity is a versioned Mongoose model with the methods, virtuals and statics of its class', async () => {
+  await Users.create({ email: 'ana@x.y', address: { street: 'Elm' } });
+  const user = await Users.findByEmail('ana@x.y');
+  expect(user.domain).toBe('x.y');
+  expect(user.address!.line).toBe('Elm');
+  const before = new Date();
+  await user.activate();
+  expect(await Users.findOne({ email: 'ana@x.y' }).lean()).toMatchObject({ status: 'active' });
+  expect((await Users.asOf(before).findOne().orFail()).status).toBe('trial');
+  expect(await Users.history(user._id)).toHaveLength(2);
+  expect(Users.collection.name).toBe('people');
+  expect(entityModel(mongoose.connection, User)).toBe(Users);
+});
+
+test('the bookkeeping is a visible path, numbered across the collection, that no caller writes', async () => {
+  const { _id } = await Users.create({ email: 'bo@x.y' });
+  const user = await Users.findById(_id).orFail();
+  expect(user._system).toMatchObject({ ov: 0, cv: expect.any(Number) });
+  expect(await Users.findById(_id).lean()).toMatchObject({ _system: { ov: 0 } });
+  expect(await Users.countDocuments({ '_system.ov': 0, email: 'bo@x.y' })).toBe(1);
+  user.set('_system', { ov: 7 });
+  await expect(user.save()).rejects.toThrow(UnversionedWriteError);
+});
+
+test('an entity asks the one open registry that has it', () => {
+  const source: ModelSource = { model: (entity) => entityModel(mongoose, entity) };
+  expect(() => User.forTenant('a')).toThrow(ConfigError);
+  bindEntities([User], source);
+  expect(User.forTenant('a')).toBe(Users);
+  expect(User.generic()).toBe(Users);
+  expect(User.forDomain('health')).toBe(Users);
+  const another: ModelSource = { ...source };
+  bindEntities([User], another);
+  expect(() => User.forTenant('a')).toThrow('more than one');
+  unbind([User], another);
+  expect(User.forTenant('a')).toBe(Users);
+  unbind([User], source);
+  expect(() => User.forTenant('a')).toThrow('initChronos');
+});
