@@ -37,7 +37,7 @@ export interface RestoreCollectionOptions extends Attribution {
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
   /**
    * How many documents are planned and committed at once.
-   * @default 500
+   * @default 100
    */
   readonly pageSize?: number | undefined;
   /** Name of the function or job that restores; collected in `_system.functionIds`. */
@@ -87,7 +87,7 @@ export interface RestoreReport extends Readonly<RestoreCounts> {
 }
 
 const MAX_LISTED = 1_000;
-const PAGE_SIZE = 500;
+const PAGE_SIZE = 100;
 
 /**
  * Takes a collection, or the part of it that a filter selects, back to its state as of an instant. Each document is

@@ -63,7 +63,8 @@ export async function replanned(store: Store, { at }: RestoreScope, id: unknown)
 /** Heads that were not current at the instant: those that had no version then, and those the filter did not match. */
 async function* changedSince(store: Store, scope: RestoreScope): AsyncGenerator<PlannedPage> {
   const { at, filter, born, pageSize } = scope;
-  const heads = store.head.find(changedHeads(filter, at), { sort: { _id: 1 }, hint: { _id: 1 }, raw: true });
+  const order = { sort: { _id: 1 }, hint: { _id: 1 } } as const;
+  const heads = store.head.find(changedHeads(filter, at), { ...order, raw: true, batchSize: pageSize });
   for await (const page of pagesOf(heads, pageSize)) {
     const images = page.map((bytes) => preImage(store.bson, bytes));
     const ids = images.map(({ id }) => id);
@@ -95,7 +96,8 @@ async function straysAt(
 
 /** Versions that were current at the instant and are not any more, in the order of their documents' ids. */
 async function* superseded(store: Store, { at, filter, pageSize }: RestoreScope): AsyncGenerator<PlannedPage> {
-  const records = store.versions.find(recordsAt(filter, at), { sort: BY_ID_AND_END, hint: BY_ID_AND_END, raw: true });
+  const order = { sort: BY_ID_AND_END, hint: BY_ID_AND_END } as const;
+  const records = store.versions.find(recordsAt(filter, at), { ...order, raw: true, batchSize: pageSize });
   for await (const page of pagesOf(records, pageSize)) {
     const versions = page.map((bytes) => restorableRecord(store, bytes));
     yield { looked: page.length, steps: await stepsFor(store, versions) };

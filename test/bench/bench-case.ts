@@ -1,6 +1,7 @@
 import type { Mongoose } from 'mongoose';
 import type { chronos } from '../../src/index.ts';
 import type { MongoOptions } from '../support/servers.ts';
+import type { Child, Tasks } from './child.ts';
 
 /** What a figure has to reach: a share of plain Mongoose's throughput, or a multiple of its time. */
 export type Goal = { readonly atLeast: number } | { readonly atMost: number };
@@ -31,6 +32,10 @@ export interface Bench {
   connect(options?: ConnectOptions): Promise<Mongoose>;
   /** A server for this case alone, e.g. one with a small cache. Returns its URI. */
   startMongo(options?: MongoOptions): Promise<string>;
+  /** A process of its own, for the tasks that a module of `children/` offers. */
+  startChild<T extends Tasks>(module: URL): Child<T>;
+  /** The server all cases share, for those processes. */
+  readonly sharedUri: string;
   report(figure: Figure): void;
   /** A line for the reader that is no figure: sizes, counts, why something was skipped. */
   note(text: string): void;
@@ -40,6 +45,8 @@ export interface ConnectOptions {
   readonly uri?: string;
   /** The package to take the Mongoose from. @default Mongoose 9 */
   readonly from?: Mongoose;
+  /** Connects that very Mongoose, not a new one of its kind: for plugins that know no other. @default false */
+  readonly itself?: boolean;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, inject, test } from 'vitest';
 import { type ChronosModelType, chronos } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 
@@ -168,6 +168,22 @@ test('tells how far it is', async () => {
   await Item.restoreCollection({ at }, { pageSize: 1, onProgress: ({ done, total }) => seen.push({ done, total }) });
   expect(seen.at(-1)).toMatchObject({ done: 6, total: 6 });
   expect(seen.map(({ done }) => done)).toEqual(seen.map(({ done }) => done).sort((a, b) => a - b));
+});
+
+test('holds no more documents at once than a page has, whatever the server would send', async () => {
+  const at = await storyOf(Array.from({ length: 40 }, (_, i) => i));
+  const watched = new mongoose.Mongoose();
+  await watched.connect(inject('mongoUri'), { dbName: mongoose.connection.name, monitorCommands: true });
+  const batches: number[] = [];
+  watched.connection.getClient().on('commandSucceeded', ({ reply }) => {
+    const { cursor } = reply as { cursor?: { firstBatch?: unknown[]; nextBatch?: unknown[] } };
+    if (cursor !== undefined) batches.push((cursor.firstBatch ?? cursor.nextBatch ?? []).length);
+  });
+  const Watched = watched.model<Item, ItemModel>('Item', schema.clone(), 'items');
+  const { restored, recreated } = await Watched.restoreCollection({ at }, { pageSize: 4 });
+  await watched.disconnect();
+  expect(restored + recreated).toBe(30);
+  expect(Math.max(...batches)).toBe(4);
 });
 
 test('goes on beside writers, each document by its own compare-and-set', async () => {

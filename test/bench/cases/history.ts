@@ -2,7 +2,6 @@ import type { ChronosModelType } from '../../../src/index.ts';
 import { nodeOf } from '../../../src/system/interval-tree.ts';
 import type { Bench, BenchCase } from '../bench-case.ts';
 import { compare } from '../compare.ts';
-import { expect } from '../expect.ts';
 import { median, spreadOf } from '../statistics.ts';
 
 interface Entry {
@@ -15,9 +14,6 @@ type EntryModel = ChronosModelType<Entry>;
 const FEW = 10;
 const MANY = 10_000;
 const PAGE = 5;
-const STREAMED = 100_000;
-const MB = 2 ** 20;
-const LIMIT_MB = 64;
 
 async function modelOf(bench: Bench): Promise<EntryModel> {
   const mongoose = await bench.connect();
@@ -69,29 +65,4 @@ async function pages(bench: Bench): Promise<void> {
   }
 }
 
-async function streaming(bench: Bench): Promise<void> {
-  const model = await modelOf(bench);
-  const versions = bench.quick ? STREAMED / 10 : STREAMED;
-  await grow(model, 1, versions);
-  let count = 0;
-  let early = 0;
-  for await (const { ov } of model.history(1, { lean: true })) {
-    expect('number of the version', ov, versions - 1 - count);
-    count += 1;
-    if (count === versions / 10) early = process.memoryUsage().rss;
-  }
-  expect('streamed versions', count, versions);
-  const grown = (process.memoryUsage().rss - early) / MB;
-  bench.report({
-    name: `history: memory of streaming ${versions} versions`,
-    callers: 1,
-    ratio: grown / LIMIT_MB,
-    goal: { atMost: 1 },
-    means: `${grown.toFixed(0)} MB more from a tenth of the way on, of ${LIMIT_MB} MB allowed`,
-  });
-}
-
-export const cases: BenchCase[] = [
-  { name: 'history pages', run: pages },
-  { name: 'history memory', run: streaming },
-];
+export const cases: BenchCase[] = [{ name: 'history pages', run: pages }];
