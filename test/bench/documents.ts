@@ -1,5 +1,5 @@
-import type { HydratedDocument, Model, Mongoose } from 'mongoose';
-import type { Bench } from './bench-case.ts';
+import type { HydratedDocument, Model, Mongoose, Schema } from 'mongoose';
+import type { ChronosPluginOptions } from '../../src/index.ts';
 
 /** 15 fields, nested and in arrays, of about 1 KB of BSON. */
 export interface Order {
@@ -23,8 +23,11 @@ export interface Order {
 export type OrderModel = Model<Order>;
 export type OrderDocument = HydratedDocument<Order>;
 
+/** A plugin as a schema takes it: ours, or another. */
+export type Plugin = (schema: Schema, options?: ChronosPluginOptions) => void;
+
 export interface ModelOptions {
-  readonly plugin?: Bench['chronos'] | undefined;
+  readonly plugin?: Plugin | undefined;
   readonly collectionVersion?: boolean;
   readonly indexes?: readonly Readonly<Record<string, 1 | -1>>[];
   readonly uniqueNumber?: boolean;

@@ -23,7 +23,7 @@ export function rowOf({ name, callers, ratio, goal }: Figure): Row {
 export function lineOf({ name, callers, ratio, spread, cpu, goal, means }: Figure): string {
   const range = spread === undefined ? '' : `(${short(spread[0])}-${short(spread[1])})`;
   const cells = [
-    name.padEnd(44),
+    name.padEnd(50),
     String(callers).padStart(3),
     pc.bold(short(ratio).padStart(6)),
     range.padEnd(14),
@@ -36,7 +36,7 @@ export function lineOf({ name, callers, ratio, spread, cpu, goal, means }: Figur
 }
 
 export const HEADING = [
-  'figure'.padEnd(44),
+  'figure'.padEnd(50),
   '  c',
   ' ratio',
   '(spread)'.padEnd(14),

@@ -1,110 +1,8 @@
 import type { Bench, BenchCase } from '../bench-case.ts';
-import { compare, figureOf, type Variant } from '../compare.ts';
-import { insertOrders, type OrderModel, order } from '../documents.ts';
+import { compare, figureOf } from '../compare.ts';
 import { expect } from '../expect.ts';
 import { countVersions, pairOf } from '../pair.ts';
-
-/** A workload on one model, and what its history must hold after `done` operations. */
-interface Workload extends Variant {
-  readonly done: () => number;
-}
-
-interface SingleWrite {
-  readonly name: string;
-  readonly goals: Readonly<Record<number, number>>;
-  readonly means: string;
-  readonly workload: (model: OrderModel) => Promise<Workload>;
-  readonly recordsPerWrite: number;
-}
-
-const POOL = 2_000;
-const DELETE_POOL = 12_000;
-
-const UPDATES = { 1: 0.6, 16: 1.5, 64: 3 };
-
-const writes: readonly SingleWrite[] = [
-  {
-    name: 'create',
-    goals: { 1: 0.95, 16: 1.5, 64: 2.5 },
-    means: 'new documents a second',
-    recordsPerWrite: 0,
-    async workload(model) {
-      let n = 0;
-      return { operation: () => model.create(order(n++)), done: () => n };
-    },
-  },
-  {
-    name: 'findOneAndUpdate',
-    goals: UPDATES,
-    means: 'changes a second that return the document as it was',
-    recordsPerWrite: 1,
-    workload: (model) => updating(model, (id, n) => model.findOneAndUpdate({ _id: id }, { $set: { score: n } })),
-  },
-  {
-    name: 'findOneAndUpdate (new)',
-    goals: UPDATES,
-    means: 'changes a second that return the changed document',
-    recordsPerWrite: 1,
-    workload: (model) =>
-      updating(model, (id, n) =>
-        model.findOneAndUpdate({ _id: id }, { $set: { score: n } }, { returnDocument: 'after' }),
-      ),
-  },
-  {
-    name: 'updateOne',
-    goals: UPDATES,
-    means: 'changes a second that return counts',
-    recordsPerWrite: 1,
-    workload: (model) =>
-      updating(model, (id, n) => model.updateOne({ _id: id }, { $set: { score: n }, $inc: { visits: 1 } })),
-  },
-  {
-    name: 'load+save',
-    goals: { 1: 0.65, 16: 1, 64: 1.5 },
-    means: 'documents a second that are read, changed and saved',
-    recordsPerWrite: 1,
-    workload: (model) =>
-      updating(model, async (id, n) => {
-        const document = await model.findById(id).orFail();
-        document.score = n;
-        return document.save();
-      }),
-  },
-  {
-    name: 'deleteOne',
-    goals: { 1: 0.45, 16: 1.2, 64: 2.5 },
-    means: 'documents a second that are removed, and can be brought back',
-    recordsPerWrite: 2,
-    async workload(model) {
-      const ids: unknown[] = [];
-      let done = 0;
-      return {
-        async prepare() {
-          ids.push(...(await insertOrders(model, DELETE_POOL - ids.length)));
-        },
-        operation() {
-          const id = ids.pop();
-          if (id === undefined) return undefined;
-          done++;
-          return model.deleteOne({ _id: id });
-        },
-        done: () => done,
-      };
-    },
-  },
-];
-
-async function updating(model: OrderModel, change: (id: unknown, n: number) => Promise<unknown>): Promise<Workload> {
-  const ids = await insertOrders(model, POOL);
-  let n = 0;
-  return {
-    operation() {
-      n++;
-      return change(ids[n % POOL], n);
-    },
-    done: () => n,
-  };
-}
+import { SINGLE_WRITES, type SingleWrite } from '../single-writes.ts';
 
 async function measure(bench: Bench, write: SingleWrite): Promise<void> {
   const { mongoose, plain, ours } = await pairOf(bench);
@@ -117,4 +15,7 @@ async function measure(bench: Bench, write: SingleWrite): Promise<void> {
   expect(`versions after ${write.name}`, await countVersions(ours), contender.done() * write.recordsPerWrite);
 }
 
-export const cases: BenchCase[] = writes.map((write) => ({ name: write.name, run: (bench) => measure(bench, write) }));
+export const cases: BenchCase[] = SINGLE_WRITES.map((write) => ({
+  name: write.name,
+  run: (bench) => measure(bench, write),
+}));
