@@ -1,5 +1,6 @@
 import { checkEntityOptions, type EntityOptions } from '../src/entity/entity-options.ts';
 import type { EntityClass } from '../src/entity/entity-type.ts';
+import { recordEntity } from '../src/entity/metadata.ts';
 import { ofClass } from './recording.ts';
 
 /**
@@ -16,6 +17,6 @@ import { ofClass } from './recording.ts';
  */
 export function ChronosEntity(options: EntityOptions = {}) {
   return <E extends EntityClass>(target: E, context?: ClassDecoratorContext<E>): void => {
-    ofClass(target, context).entity = checkEntityOptions(target.name, options);
+    recordEntity(target, ofClass(target, context), checkEntityOptions(target.name, options));
   };
 }

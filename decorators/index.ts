@@ -10,6 +10,15 @@ export {
   type EntityDocument,
   type EntityModel,
   type NewEntity,
+  Virtuals,
 } from '../src/entity/entity-type.ts';
+export { Base64 } from './base64.ts';
 export { ChronosEntity } from './chronos-entity.ts';
-export { Prop, type PropertyDecorator, type PropOptions } from './prop.ts';
+export { Embedded } from './embedded.ts';
+export { type HookName, type HookOptions, Post, Pre } from './hooks.ts';
+export { Index, Indexed } from './indexed.ts';
+export { Plugin } from './plugin.ts';
+export { Prop, type PropOptions } from './prop.ts';
+export type { ClassDecorator, MemberDecorator, PropertyDecorator } from './recording.ts';
+export { Ref } from './ref.ts';
+export { Virtual, type VirtualOptions } from './virtual.ts';

@@ -1,19 +1,15 @@
 import type { SchemaTypeOptions } from 'mongoose';
-import { recordField } from './recording.ts';
+import { type PropertyDecorator, recordField } from './recording.ts';
 
 /**
- * What Mongoose's schemas can say of a path. The type follows from the property where TypeScript emits it; else, and
- * always for arrays and unions, it is named. Classes with decorated properties are types, too, and a function that
- * returns a type puts off the question until all classes are there.
+ * What Mongoose's schemas can say of a path, and plugins besides. The type follows from the property where TypeScript
+ * emits it; else, and always for arrays and unions, it is named. Classes with decorated properties are types, too, and
+ * a function that returns a type puts off the question until all classes are there.
  */
-export type PropOptions = Omit<SchemaTypeOptions<unknown>, never> & {
+export interface PropOptions extends Omit<SchemaTypeOptions<unknown>, 'type' | 'discriminators'> {
   readonly type?: unknown;
-};
-
-/** A decorator of properties, for legacy and for standard decorators. */
-export interface PropertyDecorator {
-  (target: object, key: string | symbol): void;
-  <This, Value>(target: undefined, context: ClassFieldDecoratorContext<This, Value>): void;
+  /** Classes by the value of the discriminator key, or a function that returns them. */
+  readonly discriminators?: unknown;
 }
 
 /**
@@ -25,5 +21,5 @@ export interface PropertyDecorator {
  * @Prop({ type: () => [Address] }) addresses!: Address[];
  */
 export function Prop(options: PropOptions = {}): PropertyDecorator {
-  return (target: unknown, at: unknown) => recordField(target, at, options);
+  return (target: unknown, at: unknown) => recordField(target, at, options as Record<string, unknown>);
 }

@@ -1,14 +1,16 @@
 import type { Schema } from 'mongoose';
 import type { AnyClass } from './metadata.ts';
 
-/** What of a class is not the library's or JavaScript's own. */
-const NO_MEMBERS = new Set(['constructor', 'prototype', 'length', 'name', 'caller', 'arguments']);
+/** What every class has of JavaScript's own. */
+const STATICS_OF_ALL = ['prototype', 'length', 'name', 'caller', 'arguments'];
 
 /** Gives a schema the methods, virtuals and statics of classes; those of a later one replace those of an earlier one. */
 export function addMembers(schema: Schema, chain: readonly AnyClass[]): void {
   for (const target of chain) {
-    for (const [name, member] of membersOf(target.prototype as object)) addInstanceMember(schema, name, member);
-    for (const [name, member] of membersOf(target)) if ('value' in member) schema.static(name, member.value);
+    for (const [name, member] of membersOf(target.prototype as object, ['constructor']))
+      addInstanceMember(schema, name, member);
+    for (const [name, { value }] of membersOf(target, STATICS_OF_ALL))
+      if (value !== undefined) schema.static(name, value);
   }
 }
 
@@ -20,6 +22,6 @@ function addInstanceMember(schema: Schema, name: string, { value, get, set }: Pr
   if (set !== undefined) virtual.set(set);
 }
 
-function membersOf(target: object): [string, PropertyDescriptor][] {
-  return Object.entries(Object.getOwnPropertyDescriptors(target)).filter(([name]) => !NO_MEMBERS.has(name));
+function membersOf(target: object, except: readonly string[]): [string, PropertyDescriptor][] {
+  return Object.entries(Object.getOwnPropertyDescriptors(target)).filter(([name]) => !except.includes(name));
 }

@@ -1,23 +1,11 @@
 import type { Mongoose, Schema, SchemaOptions } from 'mongoose';
 import { EntityDefinitionError } from '../errors.ts';
-import { declarationsIn, hasFields, ownChain } from './class-chain.ts';
+import { declarationsIn, isPart, ownChain } from './class-chain.ts';
 import { addMembers } from './class-members.ts';
-import { fieldDefinition } from './field-type.ts';
-import type { AnyClass, FieldDeclaration } from './metadata.ts';
-
-const compiled = new WeakMap<Mongoose, WeakMap<AnyClass, Schema>>();
-
-/** The schema of a nested class, made once for each Mongoose. */
-function nestedSchema(mongoose: Mongoose, target: AnyClass, open: readonly AnyClass[]): Schema {
-  const schemas = compiled.get(mongoose) ?? new WeakMap<AnyClass, Schema>();
-  compiled.set(mongoose, schemas);
-  const known = schemas.get(target);
-  if (known !== undefined) return known;
-  const options = Object.assign({}, ...declarationsIn(ownChain(target)).map(({ embedded }) => embedded));
-  const schema = buildSchema(mongoose, target, options, open);
-  schemas.set(target, schema);
-  return schema;
-}
+import { fieldDefinition, type TypeContext } from './field-type.ts';
+import type { AnyClass, ClassDeclarations, FieldDeclaration } from './metadata.ts';
+import { classesOf, unwrapped } from './named-types.ts';
+import { modelNameOf } from './references.ts';
 
 /**
  * Builds the schema that the decorators of a class describe, with its methods, statics, virtuals, hooks and plugins.
@@ -32,50 +20,76 @@ export function buildSchema(
 ): Schema {
   const chain = ownChain(target);
   const declared = declarationsIn(chain);
-  const fields = new Map(declared.flatMap((own) => [...own.fields]));
-  const late = new Set([...fields].filter(([, field]) => refersTo(field, target)).map(([name]) => name));
-  const definition = (name: string, field: FieldDeclaration, schemaOf: (type: AnyClass) => Schema) =>
-    fieldDefinition(field, {
+  const fields = [...new Map(declared.flatMap((own) => [...own.fields]))];
+  const within = [...open, target];
+  const definitions = (some: typeof fields, itself?: Schema) =>
+    definitionsOf(some, {
       mongoose,
       entity: target.name,
-      property: name,
-      isEntityPart: hasFields,
-      schemaOf,
+      typeKey: options.typeKey ?? 'type',
+      schemaOf: (type) =>
+        type === target && itself !== undefined ? itself : nestedSchema(mongoose, type, target, within),
     });
-  const nested = (type: AnyClass): Schema => {
-    if (!open.includes(type)) return nestedSchema(mongoose, type, [...open, target]);
-    throw new EntityDefinitionError(
-      target.name,
-      undefined,
-      `it contains ${type.name}, which contains it. Only a class that contains itself can be nested in a circle; let one refer to the other by @Ref`,
-    );
-  };
-  const early = [...fields].filter(([name]) => !late.has(name));
-  const schema = new mongoose.Schema(
-    Object.fromEntries(early.map(([name, field]) => [name, definition(name, field, nested)])) as never,
-    { ...options } as never,
-  ) as unknown as Schema;
-  for (const name of late) {
-    const itself = (type: AnyClass) => (type === target ? schema : nested(type));
-    schema.add({ [name]: definition(name, fields.get(name)!, itself) } as never);
-  }
+  // Mongoose takes a schema as a part of itself only when it is there already.
+  const late = fields.filter(([, field]) => classesOf(field).includes(target));
+  const schema = new mongoose.Schema(definitions(fields.filter((field) => !late.includes(field))), {
+    ...options,
+  } as never) as unknown as Schema;
+  if (late.length > 0) schema.add(definitions(late, schema));
   addMembers(schema, chain);
-  for (const own of declared) {
-    for (const index of own.indexes) schema.index(index.keys, index.options);
-    for (const step of own.steps) step(schema);
-  }
+  for (const own of declared) addDeclarations(schema, target, own);
   return schema;
 }
 
-/** Whether a property holds, in whatever form, documents of the very class it is a property of. */
-function refersTo({ options, designType }: FieldDeclaration, target: AnyClass): boolean {
-  return designType === target || [options.type, options.of].some((type) => leadsTo(type, target));
+function definitionsOf(
+  fields: readonly (readonly [string, FieldDeclaration])[],
+  context: Omit<TypeContext, 'property'>,
+): never {
+  const definitions = fields.map(([property, field]) => [property, fieldDefinition(field, { ...context, property })]);
+  return Object.fromEntries(definitions) as never;
 }
 
-function leadsTo(type: unknown, target: AnyClass): boolean {
-  if (type === target) return true;
-  if (Array.isArray(type)) return type.some((item) => leadsTo(item, target));
-  if (typeof type === 'function' && !Object.hasOwn(type, 'prototype')) return leadsTo(type(), target);
-  if (typeof type !== 'object' || type === null || 'instanceOfSchema' in type) return false;
-  return [Reflect.get(type, 'type'), Reflect.get(type, 'of')].some((inner) => leadsTo(inner, target));
+/**
+ * The schema of a class that is a part of another; undefined if it has no properties. It is made anew for each place:
+ * Mongoose changes the schemas that it is given, and what one place asks for must not show in the others.
+ */
+function nestedSchema(
+  mongoose: Mongoose,
+  type: AnyClass,
+  owner: AnyClass,
+  open: readonly AnyClass[],
+): Schema | undefined {
+  if (!isPart(type)) return undefined;
+  if (open.includes(type)) {
+    throw new EntityDefinitionError(
+      owner.name,
+      undefined,
+      `it contains ${type.name}, which contains it. Of nested classes only one that contains itself can go round; let one refer to the other by @Ref`,
+    );
+  }
+  const options: SchemaOptions = Object.assign({}, ...declarationsIn(ownChain(type)).map(({ embedded }) => embedded));
+  return buildSchema(mongoose, type, options, open);
+}
+
+function addDeclarations(schema: Schema, target: AnyClass, { virtuals, indexes, steps }: ClassDeclarations): void {
+  for (const [name, options] of virtuals) {
+    schema.virtual(name, {
+      ...options,
+      ...('ref' in options ? { ref: refOf(target, name, options.ref) } : {}),
+    } as never);
+  }
+  for (const { keys, options } of indexes) schema.index(keys, options);
+  for (const step of steps) step(schema);
+}
+
+function refOf(target: AnyClass, property: string, ref: unknown): unknown {
+  const entity = unwrapped(ref);
+  if (typeof entity !== 'function') return entity;
+  const name = modelNameOf(entity as AnyClass);
+  if (name !== undefined) return name;
+  throw new EntityDefinitionError(
+    target.name,
+    property,
+    'it refers to what is no entity. Put @ChronosEntity() on the class that @Virtual names',
+  );
 }

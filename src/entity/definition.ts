@@ -3,11 +3,13 @@ import type { ChronosPluginOptions } from '../config/options.ts';
 import { EntityDefinitionError } from '../errors.ts';
 import { chronos } from '../plugin.ts';
 import type { DatabaseType, Tier } from '../types.ts';
-import { baseEntity } from './class-chain.ts';
+import { baseEntity, ownChain } from './class-chain.ts';
 import { buildSchema } from './compile-schema.ts';
 import type { Base64Options, EntityOptions } from './entity-options.ts';
 import type { EntityClass } from './entity-type.ts';
-import { declarationsOf } from './metadata.ts';
+import { addIndexes, checkMarkedPaths, type MarkedPaths, markedPaths } from './marked-paths.ts';
+import { declarationsOf, extensionsOf } from './metadata.ts';
+import { modelNameOf, referencesOf } from './references.ts';
 
 /** All that is known of an entity: what its class and its decorators say, with the defaults filled in. */
 export interface EntityDefinition {
@@ -29,6 +31,9 @@ export interface EntityDefinition {
   /** What marks its documents there. */
   readonly discriminatorValue: string;
 
+  /** The entities whose models its own need beside them: those that extend it, and those it refers to. */
+  related(): readonly EntityDefinition[];
+
   /** The schema, made once for each Mongoose. That of the base has the plugin, which covers all that extend it. */
   schema(mongoose: Mongoose): Schema;
 }
@@ -38,7 +43,7 @@ const definitions = new WeakMap<EntityClass, EntityDefinition>();
 /**
  * What the decorators of a class say.
  *
- * @throws EntityDefinitionError if it has no `@ChronosEntity`
+ * @throws EntityDefinitionError if it has no `@ChronosEntity`, or if its schema cannot be made
  */
 export function definitionOf(entity: EntityClass): EntityDefinition {
   const known = definitions.get(entity);
@@ -52,6 +57,7 @@ export function definitionOf(entity: EntityClass): EntityDefinition {
     );
   }
   const definition = define(entity, options);
+  definition.schema(defaultMongoose);
   definitions.set(entity, definition);
   return definition;
 }
@@ -64,7 +70,8 @@ export function schemaFor(entity: EntityClass, mongoose: Mongoose = defaultMongo
 function define(entity: EntityClass, options: EntityOptions): EntityDefinition {
   const parent = baseEntity(entity) as EntityClass | undefined;
   const base = parent === undefined ? undefined : definitionOf(parent);
-  const name = options.name ?? entity.name;
+  const name = modelNameOf(entity) ?? entity.name;
+  const marked = markedPaths(ownChain(entity), options);
   const schemas = new WeakMap<Mongoose, Schema>();
   const definition: EntityDefinition = {
     target: entity,
@@ -73,13 +80,17 @@ function define(entity: EntityClass, options: EntityOptions): EntityDefinition {
     databaseType: options.databaseType ?? base?.databaseType,
     tier: options.tier ?? base?.tier,
     tenantField: options.tenantField ?? base?.tenantField,
-    indexed: options.indexed ?? [],
-    base64: options.base64 ?? {},
+    indexed: marked.indexed,
+    base64: marked.base64,
     versioning: base?.versioning ?? { collectionVersion: true, ...options.versioning, visible: true },
     base,
     discriminatorValue: options.discriminatorValue ?? name,
+    related() {
+      const entities = [...extensionsOf(entity), ...referencesOf(entity)] as EntityClass[];
+      return [...new Set(entities)].map(definitionOf);
+    },
     schema(mongoose) {
-      const made = schemas.get(mongoose) ?? entitySchema(definition, options, mongoose);
+      const made = schemas.get(mongoose) ?? entitySchema(definition, options, marked, mongoose);
       schemas.set(mongoose, made);
       return made;
     },
@@ -91,15 +102,19 @@ function pluralOf(name: string): string {
   return defaultMongoose.pluralize()?.(name) ?? name;
 }
 
-function entitySchema(definition: EntityDefinition, options: EntityOptions, mongoose: Mongoose): Schema {
-  const { target, base, collection, versioning } = definition;
+function entitySchema(
+  { target, base, collection, versioning }: EntityDefinition,
+  options: EntityOptions,
+  marked: MarkedPaths,
+  mongoose: Mongoose,
+): Schema {
   const schemaOptions: SchemaOptions = { ...options.schemaOptions, ...(base === undefined ? { collection } : {}) };
   const schema = buildSchema(mongoose, target, schemaOptions);
+  checkMarkedPaths(target.name, marked, base === undefined ? [schema] : [schema, base.schema(mongoose)]);
+  addIndexes(schema, marked.indexed);
   if (base !== undefined) return schema;
-  schema.add({ _system: SYSTEM } as never);
+  // As a path of the schema: without it documents would not show what is stored there.
+  schema.add({ _system: mongoose.Schema.Types.Mixed } as never);
   schema.plugin(chronos, versioning);
   return schema;
 }
-
-/** `_system` as a path of the schema: without it documents would not show what is stored there. */
-const SYSTEM = { type: 'Mixed' } as const;

@@ -17,6 +17,19 @@ export type EntityClass = abstract new (...args: never[]) => ChronosModel<unknow
  */
 export const Defaults: unique symbol = Symbol('chronos defaults');
 
+/**
+ * Names the virtuals of an entity that have a setter, which TypeScript cannot tell from stored properties. Those with
+ * only a getter need not be named.
+ *
+ * @example
+ * class User extends ChronosModel {
+ *   declare [Virtuals]: 'name';
+ *   get name(): string { return `${this.first} ${this.last}`; }
+ *   set name(name: string) { [this.first = '', this.last = ''] = name.split(' '); }
+ * }
+ */
+export const Virtuals: unique symbol = Symbol('chronos virtuals');
+
 type None = Record<never, never>;
 type AnyFunction = (...args: never[]) => void;
 
@@ -32,16 +45,24 @@ type Scalar =
   | Uint8Array
   | { readonly _bsontype: string };
 
-type OwnKeys<T> = Exclude<keyof T, keyof ChronosModel | typeof Defaults>;
+type OwnKeys<T> = Exclude<keyof T, keyof ChronosModel | typeof Defaults | typeof Virtuals>;
+
+type VirtualKeys<T> = T extends { readonly [Virtuals]: infer K } ? K & keyof T : never;
 
 /** Properties with a getter and no setter, which TypeScript takes for readonly ones. */
-type IsReadonly<T, K extends keyof T> =
+export type IsReadonly<T, K extends keyof T> =
   (<G>() => G extends { [Q in K]: T[K] } ? 1 : 2) extends <G>() => G extends { -readonly [Q in K]: T[K] } ? 1 : 2
     ? false
     : true;
 
 /** The name of a stored property; never for methods and for virtuals. */
-type Stored<T, K extends keyof T> = T[K] extends AnyFunction ? never : IsReadonly<T, K> extends true ? never : K;
+type Stored<T, K extends keyof T> = K extends VirtualKeys<T> | typeof Virtuals
+  ? never
+  : T[K] extends AnyFunction
+    ? never
+    : IsReadonly<T, K> extends true
+      ? never
+      : K;
 
 /** A property's value as `lean` queries give it and filters see it: nested classes without their methods. */
 type Plain<V> = V extends Scalar
@@ -68,10 +89,11 @@ export type EntityContent<T extends ChronosModel<unknown>> = {
 /** Declared properties, methods and virtuals, as a document has them. */
 type Members<T> = Pick<T, OwnKeys<T>>;
 
-type DefaultKeys<T> = T extends { [Defaults]: infer K } ? K | '_id' | '_system' : '_id' | '_system';
+type DefaultKeys<T> = T extends { readonly [Defaults]: infer K } ? K | '_id' | '_system' : '_id' | '_system';
 
-/** What `create` takes: everything but what has a default. */
-export type NewEntity<T extends ChronosModel<unknown>> = NewContent<EntityContent<T>, DefaultKeys<T>>;
+/** What `create` takes: everything but what has a default, and virtuals that can be set. */
+export type NewEntity<T extends ChronosModel<unknown>> = NewContent<EntityContent<T>, DefaultKeys<T>> &
+  Partial<Pick<T, VirtualKeys<T>>>;
 
 type NewContent<C, D> = Omit<C, D & keyof C> & Partial<Pick<C, D & keyof C>>;
 

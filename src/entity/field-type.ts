@@ -1,25 +1,41 @@
 import type { Mongoose, Schema } from 'mongoose';
 import { EntityDefinitionError } from '../errors.ts';
 import type { AnyClass, FieldDeclaration } from './metadata.ts';
-
-/** Makes, or finds, the schema of a class that has decorated properties. */
-export type SchemaOf = (target: AnyClass) => Schema;
+import { isPlain, isThunk, unwrapped } from './named-types.ts';
+import { declaredId, modelNameOf } from './references.ts';
 
 /** Where a type was named, for errors and for the schemas it may lead to. */
 export interface TypeContext {
   readonly mongoose: Mongoose;
   readonly entity: string;
   readonly property: string;
-  readonly isEntityPart: (target: AnyClass) => boolean;
-  readonly schemaOf: SchemaOf;
+  /** What the schema calls the type in the definition of a path: `type`, unless its options say otherwise. */
+  readonly typeKey: string;
+  /** Makes, or finds, the schema of a class; undefined if it has no decorated properties. */
+  readonly schemaOf: (target: AnyClass) => Schema | undefined;
 }
 
 type Options = Readonly<Record<string, unknown>>;
 
 /** A property as Mongoose takes it in the definition of a schema: the decorator's options, with every class a schema. */
 export function fieldDefinition({ options, designType }: FieldDeclaration, context: TypeContext): Options {
-  const type = 'type' in options ? options.type : guessedType(options, designType, context);
-  return withTypes({ ...options, type }, context);
+  const { reference, indexed: _indexed, base64, ...rest } = options;
+  if (reference !== undefined) return referenceDefinition(reference, rest, context);
+  const hint = base64 === undefined ? designType : String;
+  return withTypes({ ...rest, type: 'type' in rest ? rest.type : guessedType(rest, hint, context) }, context);
+}
+
+function referenceDefinition(reference: unknown, options: Options, context: TypeContext): Options {
+  const target = unwrapped(reference);
+  const single = (Array.isArray(target) ? target[0] : target) as AnyClass | undefined;
+  const ref = typeof single === 'function' ? modelNameOf(single) : undefined;
+  if (single === undefined || ref === undefined) {
+    throw problem(context, 'it refers to what is no entity. Put @ChronosEntity() on the class that @Ref names');
+  }
+  const id = declaredId(single);
+  const type =
+    id === undefined ? context.mongoose.Schema.Types.ObjectId : fieldDefinition(id, context)[context.typeKey];
+  return withTypes(Array.isArray(target) ? { ...options, type: [{ type, ref }] } : { ...options, type, ref }, context);
 }
 
 /** What the compiler saw is a hint: it is taken only where it tells all that Mongoose needs. */
@@ -27,53 +43,59 @@ function guessedType(options: Options, designType: unknown, context: TypeContext
   if (designType === undefined) {
     throw problem(
       context,
-      `no type is known of it. Name it: @Prop({ type: String }), or compile with emitDecoratorMetadata`,
+      'no type is known of it. Name it: @Prop({ type: String }), or compile with emitDecoratorMetadata',
     );
   }
   if (isEnumObject(designType)) return typeOfEnum(designType, context);
-  if (designType === Array)
-    throw problem(context, `the type of its items is not known. Name it: @Prop({ type: [String] })`);
+  if (designType === Array) {
+    throw problem(context, 'the type of its items is not known. Name it: @Prop({ type: [String] })');
+  }
   if (designType === Map && options.of === undefined) {
-    throw problem(context, `the type of its values is not known. Name it: @Prop({ type: Map, of: String })`);
+    throw problem(context, 'the type of its values is not known. Name it: @Prop({ type: Map, of: String })');
   }
   if (designType === Object || designType === Function || designType === Promise) {
     throw problem(
       context,
-      `its declared type is a union, an interface or a type alias, of which nothing is left at run time. Name it: @Prop({ type: String }), or @Prop({ type: Schema.Types.Mixed }) where anything goes`,
+      'its declared type is a union, an interface or a type alias, of which nothing is left at run time. Name it: @Prop({ type: String }), or @Prop({ type: Schema.Types.Mixed }) where anything goes',
     );
   }
   return designType;
 }
 
 /** Options whose types, here and inside, are such that Mongoose knows them. */
-function withTypes(options: Options, context: TypeContext): Options {
-  const resolved: Record<string, unknown> = { ...options, type: knownType(options.type, context) };
+function withTypes({ type, ...options }: Options, context: TypeContext): Options {
+  const resolved: Record<string, unknown> = { ...options, [context.typeKey]: knownType(type, context) };
   if ('of' in options) resolved.of = knownType(options.of, context);
   if ('enum' in options) resolved.enum = enumValues(options.enum);
-  if (isPlain(options.discriminators) || isThunk(options.discriminators)) {
-    resolved.discriminators = discriminatorSchemas(options.discriminators, context);
+  if ('discriminators' in options) {
+    const classes = Object.entries(unwrapped(options.discriminators) as Options);
+    resolved.discriminators = Object.fromEntries(classes.map(([value, type]) => [value, knownType(type, context)]));
   }
   return resolved;
 }
 
-function discriminatorSchemas(given: unknown, context: TypeContext): Options {
-  const classes = (isThunk(given) ? given() : given) as Readonly<Record<string, unknown>>;
-  return Object.fromEntries(Object.entries(classes).map(([value, type]) => [value, knownType(type, context)]));
-}
-
-function knownType(type: unknown, context: TypeContext): unknown {
-  if (isThunk(type)) return knownType(type(), context);
-  if (Array.isArray(type)) return type.map((item) => knownType(item, context));
+function knownType(given: unknown, context: TypeContext): unknown {
+  const type = isThunk(given) ? unwrapped(given) : given;
+  if (Array.isArray(type)) return type.map((item) => itemType(item, context));
   if (isPlain(type)) return 'type' in type ? withTypes(type, context) : nestedPath(type, context);
-  if (typeof type !== 'function') {
-    if (type !== undefined && type !== null) return type;
+  if (type === undefined || type === null) {
     throw problem(context, `its type is ${type}. Where classes refer to each other, name it by a function: () => Type`);
   }
-  if (context.isEntityPart(type as AnyClass)) return context.schemaOf(type as AnyClass);
-  if (isKnown(type, context.mongoose)) return type;
+  if (typeof type !== 'function') return type;
+  const schema = context.schemaOf(type as AnyClass);
+  if (schema !== undefined || isKnown(type, context.mongoose)) return schema ?? type;
   throw problem(
     context,
     `${type.name} is no type that Mongoose knows and has no decorated properties. Put @Prop() on its properties, or name another type`,
+  );
+}
+
+/** Mongoose looks for discriminators beside the type of a list, and would pass over those inside. */
+function itemType(item: unknown, context: TypeContext): unknown {
+  if (!isPlain(item) || !('discriminators' in item)) return knownType(item, context);
+  throw problem(
+    context,
+    'its discriminators stand inside the list. Put them beside it: { type: [Type], discriminators }',
   );
 }
 
@@ -86,7 +108,7 @@ function nestedPath(properties: Options, context: TypeContext): Options {
 function isKnown(type: object, mongoose: Mongoose): boolean {
   const { schemaName, name } = type as { readonly schemaName?: string; readonly name: string };
   const known = schemaName ?? (name === 'ObjectID' ? 'ObjectId' : name);
-  return Object.hasOwn(mongoose.Schema.Types, known) || known === 'Object';
+  return Object.hasOwn(mongoose.Schema.Types, known);
 }
 
 function typeOfEnum(values: object, context: TypeContext): unknown {
@@ -110,17 +132,6 @@ function isEnumObject(value: unknown): value is object {
   if (!isPlain(value)) return false;
   const values = Object.values(value);
   return values.length > 0 && values.every((member) => typeof member === 'string' || typeof member === 'number');
-}
-
-/** An arrow function: what classes and constructors have and it has not is a prototype. */
-function isThunk(value: unknown): value is () => unknown {
-  return typeof value === 'function' && !Object.hasOwn(value, 'prototype');
-}
-
-function isPlain(value: unknown): value is Options {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 function problem({ entity, property }: TypeContext, text: string): EntityDefinitionError {

@@ -1,4 +1,4 @@
-import type { IndexDefinition, IndexOptions, SchemaOptions } from 'mongoose';
+import type { IndexDefinition, IndexOptions, Schema, SchemaOptions } from 'mongoose';
 import type { EntityOptions } from './entity-options.ts';
 
 /** What is known of one property: what its decorators say, and what type the compiler saw. */
@@ -13,11 +13,12 @@ export interface IndexDeclaration {
 }
 
 /** A call that is made on the schema when it is built: a hook, or another plugin. */
-export type SchemaStep = (schema: object) => void;
+export type SchemaStep = (schema: Schema) => void;
 
 /** What the decorators of one class, without those it inherits from, have recorded. */
 export interface ClassDeclarations {
   readonly fields: Map<string, FieldDeclaration>;
+  readonly virtuals: Map<string, Readonly<Record<string, unknown>>>;
   readonly indexes: IndexDeclaration[];
   readonly steps: SchemaStep[];
   entity?: EntityOptions;
@@ -35,11 +36,13 @@ const METADATA: symbol = symbols.metadata;
 /** Keyed by the class (legacy decorators) or by the metadata object of its decorators' contexts (standard ones). */
 const declarations = new WeakMap<object, ClassDeclarations>();
 
+const extensions = new WeakMap<AnyClass, AnyClass[]>();
+
 /** What is recorded under a key, to be added to. */
 export function declarationsUnder(key: object): ClassDeclarations {
   const known = declarations.get(key);
   if (known !== undefined) return known;
-  const fresh: ClassDeclarations = { fields: new Map(), indexes: [], steps: [] };
+  const fresh: ClassDeclarations = { fields: new Map(), virtuals: new Map(), indexes: [], steps: [] };
   declarations.set(key, fresh);
   return fresh;
 }
@@ -49,4 +52,23 @@ export function declarationsOf(target: AnyClass): ClassDeclarations | undefined 
   const metadata: unknown = Object.hasOwn(target, METADATA) ? Reflect.get(target, METADATA) : undefined;
   const own = declarations.get(target);
   return own ?? (metadata instanceof Object ? declarations.get(metadata) : undefined);
+}
+
+/** Records that a class is an entity, also for the entities it extends. */
+export function recordEntity(target: AnyClass, own: ClassDeclarations, options: EntityOptions): void {
+  own.entity = options;
+  for (let ancestor = parentOf(target); ancestor !== undefined; ancestor = parentOf(ancestor)) {
+    extensions.set(ancestor, [...(extensions.get(ancestor) ?? []), target]);
+  }
+}
+
+/** The entities that extend a class, as far as they are loaded. */
+export function extensionsOf(target: AnyClass): readonly AnyClass[] {
+  return extensions.get(target) ?? [];
+}
+
+/** The class that a class extends. */
+export function parentOf(target: AnyClass): AnyClass | undefined {
+  const parent: unknown = Object.getPrototypeOf(target);
+  return typeof parent === 'function' && parent !== Function.prototype ? (parent as AnyClass) : undefined;
 }

@@ -8,6 +8,7 @@ import {
   type EntityModel,
   entityModel,
   Prop,
+  Virtuals,
 } from '../../decorators/index.ts';
 
 class Address {
@@ -26,6 +27,7 @@ class Address {
 @ChronosEntity({ collection: 'users' })
 class User extends ChronosModel {
   declare [Defaults]: 'status';
+  declare [Virtuals]: 'initials';
 
   @Prop({ required: true }) email!: string;
   @Prop({ default: 'trial' }) status!: 'trial' | 'active';
@@ -38,6 +40,14 @@ class User extends ChronosModel {
 
   get domain(): string {
     return this.email.split('@')[1] ?? '';
+  }
+
+  get initials(): string {
+    return this.email.slice(0, 2);
+  }
+
+  set initials(value: string) {
+    this.email = value;
   }
 
   greet(): string {
@@ -81,6 +91,7 @@ test('create wants what is required', async () => {
   await Users.create({ email: 'a@b.c', emial: 'x' });
   // @ts-expect-error: a street is required
   await Users.create({ email: 'a@b.c', address: { zip: '1' } });
+  await Users.create({ email: 'a@b.c', initials: 'AB' });
   // @ts-expect-error: virtuals are not stored
   await Users.create({ email: 'a@b.c', domain: 'x' });
 });
@@ -99,6 +110,7 @@ test('documents have what the class has', async () => {
   await user.enrich({ address: { zip: '1' } });
   // @ts-expect-error: there is no such property
   user.emial;
+  user.initials = 'AB';
   // @ts-expect-error: a virtual without setter
   user.domain = 'x';
   // @ts-expect-error: there is no such status
@@ -117,6 +129,8 @@ test('filters, lean results and populated documents', async () => {
   lean.greet();
   // @ts-expect-error: plain objects have no virtuals
   lean.domain;
+  // @ts-expect-error: nor those with a setter
+  lean.initials;
   // @ts-expect-error: nested ones neither
   lean.address!.isComplete();
 });
@@ -149,4 +163,13 @@ test('a patch is a deep partial of the content', async () => {
   await Users.enrich('1', { adress: { zip: '1' } });
   // @ts-expect-error: a zip is a string
   await Users.enrich('1', { address: { zip: 1 } });
+});
+
+test('a stored property is not readonly, since types take such for virtuals', () => {
+  class Fixed extends ChronosModel {
+    // @ts-expect-error: it is immutable by an option
+    @Prop({ immutable: true }) readonly email!: string;
+    @Prop({ immutable: true }) name!: string;
+  }
+  expectTypeOf<Fixed>().toHaveProperty('name');
 });
