@@ -1,6 +1,5 @@
 import { administration } from '../admin/administration.ts';
-import { type AnyModel, committerBehind } from '../capture/install.ts';
-import { ensureVersions } from '../commit/versions-collection.ts';
+import type { AnyModel } from '../capture/install.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { runWithWriteOptions } from '../context.ts';
 import { modelAsOf } from '../history/model-as-of.ts';
@@ -150,19 +149,4 @@ function followModel(model: AnyModel, install: (model: AnyModel) => void): void 
     });
   }
   for (const child of Object.values(model.discriminators ?? {})) install(child as unknown as AnyModel);
-  createVersionsToo(model);
-}
-
-/**
- * Whoever creates the collection beforehand, to use it in a transaction, gets that of its versions too: in a transaction
- * it cannot come into being. What keeps it from being created is told by the first write.
- */
-function createVersionsToo(model: AnyModel): void {
-  const createCollection = model.createCollection as unknown as Method;
-  define(model, 'createCollection', async function (this: AnyModel, ...args: unknown[]) {
-    const created = await createCollection.apply(this, args);
-    const committer = committerBehind(this);
-    if (committer !== undefined) await ensureVersions(committer.store, undefined).catch(() => undefined);
-    return created;
-  });
 }

@@ -7,6 +7,7 @@ import type { RawDocument } from '../types.ts';
 import type { PastReader } from './capture-target.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
 import { versionedCollection } from './versioned-collection.ts';
+import { createBeforeSessions } from './versions-before-sessions.ts';
 import { watchClient } from './watch-client.ts';
 
 type DriverCollection = mongo.Collection<RawDocument>;
@@ -51,6 +52,7 @@ export function installCapture(model: AnyModel, options: ChronosOptions, pastOf:
   }
   (model as { collection: unknown }).collection = capturing;
   model.$__collection = capturing;
+  createBeforeSessions(native.conn, model, (one) => committerBehind(one as AnyModel));
 }
 
 /** Looks like Mongoose's collection in everything, but calls the versioned collection where that calls the driver's. */
