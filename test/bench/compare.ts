@@ -34,23 +34,28 @@ interface Slice {
   readonly p99: number;
 }
 
-/** Runs both variants in turn, A B A B, on one server and in one process, after a slice of each to warm up. */
+/**
+ * Runs both variants in turn, A B A B, in one process, after a slice of each to warm up.
+ *
+ * @param mongoose the way to the server of both, or to the servers of each
+ */
 export async function compare(
   bench: Bench,
-  mongoose: Mongoose,
+  mongoose: Mongoose | readonly Mongoose[],
   baseline: Variant,
   contender: Variant,
   { callers, rounds = 7, sliceMs = 1000 }: Rounds,
 ): Promise<Comparison> {
+  const servers = [mongoose].flat();
   const [count, ms] = bench.quick ? [3, sliceMs / 3] : [rounds, sliceMs];
-  await slice(mongoose, baseline, callers, ms);
-  await slice(mongoose, contender, callers, ms);
+  await slice(servers, baseline, callers, ms);
+  await slice(servers, contender, callers, ms);
   const ratios: number[] = [];
   const cpu: number[] = [];
   const p99: number[] = [];
   for (let round = 0; round < count; round++) {
-    const a = await slice(mongoose, baseline, callers, ms);
-    const b = await slice(mongoose, contender, callers, ms);
+    const a = await slice(servers, baseline, callers, ms);
+    const b = await slice(servers, contender, callers, ms);
     ratios.push(b.perSecond / a.perSecond);
     cpu.push(b.cpuPerOperation / a.cpuPerOperation);
     p99.push(b.p99 / a.p99);
@@ -66,10 +71,10 @@ export function figureOf(
   return { ...figure, ratio: median(ratios), spread: spreadOf(ratios), cpu: median(cpu) };
 }
 
-async function slice(mongoose: Mongoose, variant: Variant, callers: number, ms: number): Promise<Slice> {
+async function slice(servers: readonly Mongoose[], variant: Variant, callers: number, ms: number): Promise<Slice> {
   await variant.prepare?.();
   const latencies: number[] = [];
-  const cpuBefore = await cpuUsed(mongoose);
+  const cpuBefore = await cpuUsed(servers);
   const started = performance.now();
   const caller = async (): Promise<void> => {
     while (performance.now() - started < ms) {
@@ -82,7 +87,7 @@ async function slice(mongoose: Mongoose, variant: Variant, callers: number, ms: 
   };
   await Promise.all(Array.from({ length: callers }, caller));
   const seconds = (performance.now() - started) / 1000;
-  const cpu = (await cpuUsed(mongoose)) - cpuBefore;
+  const cpu = (await cpuUsed(servers)) - cpuBefore;
   return {
     perSecond: latencies.length / seconds,
     cpuPerOperation: cpu / latencies.length,

@@ -17,7 +17,8 @@ export interface SingleWrite {
 const POOL = 2_000;
 const DELETE_POOL = 12_000;
 
-const UPDATES = { 1: 0.6, 16: 1.5, 64: 3 };
+/** What an update is to reach at so many callers. */
+export const UPDATE_GOALS = { 1: 0.6, 16: 1.5, 64: 3 } as const;
 
 /** The writes of one document that are measured, and what they are to reach at so many callers. */
 export const SINGLE_WRITES: readonly SingleWrite[] = [
@@ -33,14 +34,14 @@ export const SINGLE_WRITES: readonly SingleWrite[] = [
   },
   {
     name: 'findOneAndUpdate',
-    goals: UPDATES,
+    goals: UPDATE_GOALS,
     means: 'changes a second that return the document as it was',
     recordsPerWrite: 1,
     workload: (model) => updating(model, (id, n) => model.findOneAndUpdate({ _id: id }, { $set: { score: n } })),
   },
   {
     name: 'findOneAndUpdate (new)',
-    goals: UPDATES,
+    goals: UPDATE_GOALS,
     means: 'changes a second that return the changed document',
     recordsPerWrite: 1,
     workload: (model) =>
@@ -50,7 +51,7 @@ export const SINGLE_WRITES: readonly SingleWrite[] = [
   },
   {
     name: 'updateOne',
-    goals: UPDATES,
+    goals: UPDATE_GOALS,
     means: 'changes a second that return counts',
     recordsPerWrite: 1,
     workload: (model) =>
