@@ -119,6 +119,7 @@ function committerOf(
     BulkWriteResult: drivers.get().BulkWriteResult,
     clock: options.clock ?? systemClock,
     collectionVersion: options.collectionVersion,
+    validate: options.validate,
     indexes: mirroredIndexes(model.schema),
   };
   const committer = new Committer(store);

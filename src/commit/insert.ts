@@ -1,5 +1,6 @@
 import type { RawDocument } from '../types.ts';
 import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
+import { checkInsert } from './checked-versions.ts';
 import { insideTransaction, majority } from './driver-options.ts';
 import { findPastLives } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
@@ -22,7 +23,10 @@ export async function insertAll(
   options: DriverOptions,
   fresh: boolean,
 ): Promise<void> {
-  for (const insert of inserts) checkExpected(store, insert, insert.id, null);
+  for (const insert of inserts) {
+    checkExpected(store, insert, insert.id, null);
+    checkInsert(store, insert);
+  }
   const session = options.session ?? undefined;
   if (isOutright(store, fresh)) return inTurn(session, () => insertOutright(store, inserts, options));
   if (!fresh) await ensureVersions(store, session);

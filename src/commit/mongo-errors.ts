@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { DocumentTooLargeError, TransactionTooLargeError } from '../errors.ts';
+import { isVersionRefusal } from './checked-versions.ts';
 import type { Store } from './store.ts';
 
 const DUPLICATE_KEY = 11000;
@@ -31,5 +32,5 @@ export function isRefusal(store: Store, error: unknown): boolean {
 export function isAboutTheWrite(store: Store, error: unknown): boolean {
   const { MongoAPIError, BSON } = store.mongo;
   const kinds = [MongoAPIError, BSON.BSONError, TypeError, RangeError, DocumentTooLargeError, TransactionTooLargeError];
-  return isRefusal(store, error) || kinds.some((kind) => error instanceof kind);
+  return isRefusal(store, error) || isVersionRefusal(error) || kinds.some((kind) => error instanceof kind);
 }

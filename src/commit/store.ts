@@ -19,6 +19,8 @@ export interface Store {
     ordered: boolean,
   ) => mongo.BulkWriteResult;
   readonly clock: Clock;
+  /** What every version has to pass before it is committed; throws to refuse it. */
+  readonly validate?: ((document: RawDocument) => void) | undefined;
   /** Whether versions are numbered across the collection, in commit order (`cv`). */
   readonly collectionVersion: boolean;
   /** Index keys of the schema, mirrored on the versions so that the past is queried as fast as the present. */

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { RawDocument } from '../types.ts';
 import type { CapturedUpdate, Change, Outcome, UpdateOperators } from './captured-write.ts';
+import { checkVersions } from './checked-versions.ts';
 import { carried } from './driver-options.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { pinnedId } from './pinned-id.ts';
@@ -52,6 +53,7 @@ export async function writeAtOnce(store: Store, tx: Transaction, write: Operator
     session: tx.session,
     forceServerObjectId: true,
   });
+  await checkVersions(store, tx, [pre.id]);
   return results.updated(store, write, pre);
 }
 

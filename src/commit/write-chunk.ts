@@ -10,6 +10,7 @@ import type {
   ManyCounts,
   UpdateOperators,
 } from './captured-write.ts';
+import { checkVersions } from './checked-versions.ts';
 import { insideTransaction } from './driver-options.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { idKey } from './pinned-id.ts';
@@ -88,6 +89,7 @@ async function updateChunk(
     tx,
     changed.map((pre) => versionRecord(store, pre, successorFrom(pre.system, stamp))),
   );
+  await checkVersions(store, tx, idsOf(changed));
   return { matched: images.length, modified: changed.length, deleted: 0 };
 }
 

@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedDelete, CapturedUpdate, Change, Filter, Outcome, SendableChange } from './captured-write.ts';
+import { checkVersions } from './checked-versions.ts';
 import { areNeutral } from './driver-options.ts';
 import { isDecidable, type Verdict } from './no-change.ts';
 import { idKey, pinnedId } from './pinned-id.ts';
@@ -80,6 +81,7 @@ export async function writeGroup(
   const posts = await readPostImages(store, tx, members);
   const unchanged = await takeBackUnchanged(store, tx, members, posts);
   await keepVersions(store, tx, members, unchanged);
+  await checkMembers(store, tx, members, unchanged, culprit);
   return members.map((member) => settled(store, member, posts, unchanged));
 }
 
@@ -229,6 +231,20 @@ async function keepVersions(
     ];
   });
   await insertRecords(store, tx, records);
+}
+
+async function checkMembers(
+  store: Store,
+  tx: Transaction,
+  members: readonly Member[],
+  unchanged: ReadonlySet<Member>,
+  culprit: Culprit,
+): Promise<void> {
+  const changed = members.filter((member) => member.step === 'update' && !unchanged.has(member)) as UpdateMember[];
+  const ids = changed.map(({ pre }) => pre.id);
+  await checkVersions(store, tx, ids, (id) => {
+    culprit.index = members.findIndex((member) => member.step === 'update' && idKey(member.pre.id) === id);
+  });
 }
 
 export async function insertRecords(store: Store, tx: Transaction, records: Map<string, unknown>[]): Promise<void> {

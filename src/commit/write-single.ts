@@ -12,6 +12,7 @@ import {
   returnsDocument,
   type SendableChange,
 } from './captured-write.ts';
+import { checkVersions } from './checked-versions.ts';
 import { carried, insideTransaction } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { type Verdict, verdict } from './no-change.ts';
@@ -97,6 +98,7 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
     session: tx.session,
     forceServerObjectId: true,
   });
+  await checkVersions(store, tx, [pre.id]);
   return outcome(result, { matched: 1, modified: 1 });
 }
 
@@ -131,8 +133,11 @@ async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, chan
   const id = upsertedIdOf(write);
   const past = id === undefined || takeFreshId(store, id) ? undefined : await findPastLife(store, tx, id);
   const system = insertedSystem({ ...stampOf(store, tx, write), op: 'CREATE' }, past);
-  const result = await callUpdate(store, tx, write, write.filter, withSystemOnInsert(change, system));
+  const given = id ?? (store.validate === undefined ? undefined : new store.mongo.ObjectId());
+  const identified = id === given ? change : withIdOnInsert(change, given);
+  const result = await callUpdate(store, tx, write, write.filter, withSystemOnInsert(identified, system));
   const upsertedId = (result as { upsertedId?: unknown } | null)?.upsertedId;
+  await checkVersions(store, tx, [given]);
   return { ...NOTHING, result, inserted: 1, ...(returnsDocument(write) ? {} : { upsertedId }) };
 }
 
@@ -169,6 +174,18 @@ function withSystemOnInsert(change: SendableChange, system: SystemFields): Senda
     form: 'operators',
     spec: { ...change.spec, $setOnInsert: { ...change.spec.$setOnInsert, _system: system } },
   };
+}
+
+/** So that the document can be found where the server does not tell its id. */
+function withIdOnInsert(change: SendableChange, id: unknown): SendableChange {
+  switch (change.form) {
+    case 'operators':
+      return { form: 'operators', spec: { ...change.spec, $setOnInsert: { ...change.spec.$setOnInsert, _id: id } } };
+    case 'pipeline':
+      return { form: 'pipeline', stages: [...change.stages, { $set: { _id: { $ifNull: ['$_id', id] } } }] };
+    case 'replacement':
+      return { form: 'replacement', document: { _id: id, ...change.document } };
+  }
 }
 
 function replacementWith(document: RawDocument | Map<string, unknown>, system: SystemFields): RawDocument {

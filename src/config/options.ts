@@ -15,6 +15,11 @@ export interface ChronosPluginOptions {
    */
   readonly collectionVersion?: boolean | undefined;
   /**
+   * Checks every version before it is committed, whatever call makes it: the whole document, as it is going to be
+   * stored, without `_system`. What it throws reaches the caller, and nothing is written. It costs updates a read.
+   */
+  readonly validate?: ((document: Readonly<Record<string, unknown>>) => void) | undefined;
+  /**
    * Where the time of versions comes from.
    * @default the system clock
    */
@@ -25,12 +30,16 @@ export interface ChronosPluginOptions {
 export interface ChronosOptions {
   readonly visible: boolean;
   readonly collectionVersion: boolean;
+  readonly validate?: ChronosPluginOptions['validate'];
   readonly clock?: Clock | undefined;
 }
 
 const schema = z.strictObject({
   visible: z.boolean().default(false),
   collectionVersion: z.boolean().default(false),
+  validate: z
+    .custom<NonNullable<ChronosPluginOptions['validate']>>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
   clock: z.custom<Clock>((value) => typeof (value as Clock | undefined)?.now === 'function').optional(),
   // Mongoose's own options for plugins ride in the same object.
   deduplicate: z.boolean().optional(),

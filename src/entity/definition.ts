@@ -6,10 +6,11 @@ import type { DatabaseType, Tier } from '../types.ts';
 import { baseEntity, ownChain } from './class-chain.ts';
 import { buildSchema } from './compile-schema.ts';
 import type { Base64Options, EntityOptions } from './entity-options.ts';
+import { refuseLateRules, ruleCheck } from './entity-rules.ts';
 import type { EntityClass } from './entity-type.ts';
 import { addIndexes, checkMarkedPaths, type MarkedPaths, markedPaths } from './marked-paths.ts';
 import { declarationsOf, extensionsOf } from './metadata.ts';
-import { modelNameOf, referencesOf } from './references.ts';
+import { discriminatorValueOf, modelNameOf, referencesOf } from './references.ts';
 
 /** All that is known of an entity: what its class and its decorators say, with the defaults filled in. */
 export interface EntityDefinition {
@@ -58,6 +59,7 @@ export function definitionOf(entity: EntityClass): EntityDefinition {
   }
   const definition = define(entity, options);
   definition.schema(defaultMongoose);
+  refuseLateRules(entity, definition.base?.target);
   definitions.set(entity, definition);
   return definition;
 }
@@ -84,7 +86,7 @@ function define(entity: EntityClass, options: EntityOptions): EntityDefinition {
     base64: marked.base64,
     versioning: base?.versioning ?? { collectionVersion: true, ...options.versioning, visible: true },
     base,
-    discriminatorValue: options.discriminatorValue ?? name,
+    discriminatorValue: discriminatorValueOf(entity),
     related() {
       const entities = [...extensionsOf(entity), ...referencesOf(entity)] as EntityClass[];
       return [...new Set(entities)].map(definitionOf);
@@ -115,6 +117,7 @@ function entitySchema(
   if (base !== undefined) return schema;
   // As a path of the schema: without it documents would not show what is stored there.
   schema.add({ _system: mongoose.Schema.Types.Mixed } as never);
-  schema.plugin(chronos, versioning);
+  const key = (options.schemaOptions?.discriminatorKey as string | undefined) ?? '__t';
+  schema.plugin(chronos, { ...versioning, validate: ruleCheck(mongoose, target, key, versioning.validate) });
   return schema;
 }

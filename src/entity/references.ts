@@ -27,6 +27,11 @@ export function modelNameOf(target: AnyClass): string | undefined {
   return entity === undefined ? undefined : (entity.name ?? target.name);
 }
 
+/** What marks the documents of an entity among those of the one it extends. */
+export function discriminatorValueOf(target: AnyClass): string {
+  return declarationsOf(target)?.entity?.discriminatorValue ?? modelNameOf(target) ?? target.name;
+}
+
 /** What an entity declares its `_id` to be, if it does. */
 export function declaredId(target: AnyClass): FieldDeclaration | undefined {
   return declarationsIn(classChain(target))

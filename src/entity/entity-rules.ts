@@ -1,0 +1,52 @@
+import type { Mongoose } from 'mongoose';
+import type { ChronosPluginOptions } from '../config/options.ts';
+import { EntityDefinitionError } from '../errors.ts';
+import { classChain } from './class-chain.ts';
+import type { EntityOptions } from './entity-options.ts';
+import { type AnyClass, declarationsOf, extensionsOf } from './metadata.ts';
+import { discriminatorValueOf } from './references.ts';
+import { versionCheck } from './version-check.ts';
+
+type Check = ChronosPluginOptions['validate'];
+
+/** Base entities that were put to use when there was nothing to check. */
+const unchecked = new WeakSet<AnyClass>();
+
+/**
+ * The check of every version of an entity and of those that extend it, after the app's own; undefined where neither is.
+ *
+ * @param key what tells the documents of those apart
+ */
+export function ruleCheck(mongoose: Mongoose, target: AnyClass, key: string, own: Check): Check {
+  if (![target, ...extensionsOf(target)].some(hasRules)) {
+    unchecked.add(target);
+    return own;
+  }
+  const check = versionCheck(mongoose, target.name, (document) => {
+    const kind = extensionsOf(target).find((each) => discriminatorValueOf(each) === document[key]);
+    return kind === undefined ? [rulesOf(target)] : classChain(kind).map(rulesOf);
+  });
+  return (document) => {
+    own?.(document);
+    check(document);
+  };
+}
+
+/** Rules of an entity bind only if they are there when the one that it extends is put to use. */
+export function refuseLateRules(target: AnyClass, base: AnyClass | undefined): void {
+  if (base === undefined || !unchecked.has(base) || !hasRules(target)) return;
+  throw new EntityDefinitionError(
+    target.name,
+    undefined,
+    `its rules come too late: ${base.name}, which it extends, is in use already. Load ${target.name} before`,
+  );
+}
+
+function hasRules(entity: AnyClass): boolean {
+  const { required = [], validation } = rulesOf(entity);
+  return required.length > 0 || validation !== undefined;
+}
+
+function rulesOf(entity: AnyClass): EntityOptions {
+  return declarationsOf(entity)?.entity ?? {};
+}
