@@ -63,6 +63,18 @@ export interface AdministrationStatics {
   outcome(opId: string): Promise<{ at: Date; result: unknown } | null>;
 }
 
+/** The names of what a collection can be asked to do. */
+export const ADMINISTRATION = [
+  'restoreCollection',
+  'verify',
+  'recover',
+  'adopt',
+  'unadopt',
+  'compact',
+  'safeTime',
+  'outcome',
+] as const satisfies readonly (keyof AdministrationStatics)[];
+
 export function administration(administered: Administered): AdministrationStatics {
   const { model } = administered;
   return {

@@ -1,4 +1,4 @@
-import { administration } from '../admin/administration.ts';
+import { ADMINISTRATION, type AdministrationStatics, administration } from '../admin/administration.ts';
 import type { AnyModel } from '../capture/install.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { runWithWriteOptions } from '../context.ts';
@@ -15,11 +15,10 @@ import { type RestoreTarget, type VersionWriteOptions, WriteVersions } from './w
 export function installApi(model: AnyModel, options: ChronosOptions, install: (model: AnyModel) => void): void {
   if (isVersioned(model)) return;
   Object.defineProperty(model, INSTALLED, { value: true });
-  const versioned = new VersionedModel(model, options);
-  const verbs = { reading: new ReadHistory(versioned), writing: new WriteVersions(versioned) };
-  defineMissing(model, statics(versioned, verbs));
-  defineMissing(model, { ...administration(versioned) });
-  defineMissing(model.prototype, methods(verbs));
+  const verbsOf = verbsByModel(model, options);
+  defineMissing(model, statics(verbsOf));
+  defineMissing(model.prototype, methods(verbsOf));
+  const { versioned } = verbsOf(model);
   defineMissing(queryPrototype(model), {
     asOf(this: object, at: Instant) {
       return queryAsOf(this, versioned.point(at));
@@ -36,47 +35,88 @@ const INSTALLED = Symbol('chronos api');
 
 /** Whether a model's schema has the plugin. */
 export function isVersioned(model: object): boolean {
-  return Object.hasOwn(model, INSTALLED);
+  return INSTALLED in model;
 }
 
 interface Verbs {
+  readonly versioned: VersionedModel;
   readonly reading: ReadHistory;
   readonly writing: WriteVersions;
+  readonly administering: AdministrationStatics;
+}
+
+type VerbsOf = (model: unknown) => Verbs;
+
+/**
+ * What a model can do, made when it is first asked for. A model that derives from an installed one has what that has,
+ * and it acts on its own collection; a verb that is called on anything else acts on the installed model itself.
+ */
+function verbsByModel(installed: AnyModel, options: ChronosOptions): VerbsOf {
+  const known = new WeakMap<object, Verbs>();
+  return (called) => {
+    const model = typeof called === 'function' && isVersioned(called) ? (called as unknown as AnyModel) : installed;
+    let verbs = known.get(model);
+    if (verbs === undefined) {
+      const versioned = new VersionedModel(model, options);
+      verbs = {
+        versioned,
+        reading: new ReadHistory(versioned),
+        writing: new WriteVersions(versioned),
+        administering: administration(versioned),
+      };
+      known.set(model, verbs);
+    }
+    return verbs;
+  };
 }
 
 type Members = Record<string, unknown>;
 
-function statics(versioned: VersionedModel, { reading, writing }: Verbs): Members {
+const READING = ['history', 'getLatest', 'getVersion', 'getAsOf', 'diff'] as const;
+const WRITING = ['enrich', 'restore'] as const;
+
+function statics(verbsOf: VerbsOf): Members {
   return {
-    asOf: (at: Instant) => modelAsOf(versioned.model, versioned.point(at)),
-    history: reading.history.bind(reading),
-    getLatest: reading.getLatest.bind(reading),
-    getVersion: reading.getVersion.bind(reading),
-    getAsOf: reading.getAsOf.bind(reading),
-    diff: reading.diff.bind(reading),
-    enrich: writing.enrich.bind(writing),
-    restore: writing.restore.bind(writing),
+    asOf(this: unknown, at: Instant) {
+      const { versioned } = verbsOf(this);
+      return modelAsOf(versioned.model, versioned.point(at));
+    },
+    ...verbs(READING, (model) => verbsOf(model).reading),
+    ...verbs(WRITING, (model) => verbsOf(model).writing),
+    ...verbs(ADMINISTRATION, (model) => verbsOf(model).administering),
   };
 }
 
-function methods({ reading, writing }: Verbs): Members {
+/** Statics of a model that are methods of what it has to do them. */
+function verbs<N extends string>(names: readonly N[], of: (model: unknown) => Record<N, unknown>): Members {
+  const entries = names.map((name) => [
+    name,
+    function (this: unknown, ...args: unknown[]) {
+      const does = of(this);
+      return (does[name] as Method).apply(does, args);
+    },
+  ]);
+  return Object.fromEntries(entries) as Members;
+}
+
+function methods(verbsOf: VerbsOf): Members {
   type Self = { _id: unknown };
   return {
     history(this: Self, options?: HistoryOptions) {
-      return reading.history(this._id, options);
+      return verbsOf(this.constructor).reading.history(this._id, options);
     },
     diff(this: Self, a: VersionReference, ...rest: [VersionReference?, object?]) {
-      return reading.diff(this._id, a, ...rest);
+      return verbsOf(this.constructor).reading.diff(this._id, a, ...rest);
     },
     asOf(this: Self, at: Instant, options?: VersionReadOptions) {
-      return reading.getAsOf(this._id, at, options);
+      return verbsOf(this.constructor).reading.getAsOf(this._id, at, options);
     },
     enrich(this: Self, patch: RawDocument | RawDocument[], options?: VersionWriteOptions) {
       refusePast(this, 'enrich');
-      return writing.enrich(this._id, patch, options);
+      return verbsOf(this.constructor).writing.enrich(this._id, patch, options);
     },
     restore(this: Self, target: RestoreTarget, options?: VersionWriteOptions) {
-      return writing.restore(this._id, target, options);
+      return verbsOf(this.constructor).writing.restore(this._id, target, options);
     },
   };
 }

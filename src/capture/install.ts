@@ -8,7 +8,7 @@ import type { PastReader } from './capture-target.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
 import { versionedCollection } from './versioned-collection.ts';
 import { createBeforeSessions } from './versions-before-sessions.ts';
-import { watchClient } from './watch-client.ts';
+import { watchClient, watchedCommitter } from './watch-client.ts';
 
 type DriverCollection = mongo.Collection<RawDocument>;
 
@@ -106,14 +106,18 @@ function committerOf(
   driver: DriverCollection,
   options: ChronosOptions,
 ): Committer {
-  const known = committers.get(driver);
-  if (known !== undefined) return known;
   const { conn } = native;
+  const client = conn.getClient() as unknown as mongo.MongoClient;
+  const known = committers.get(driver) ?? watchedCommitter(client, driver.namespace);
+  if (known !== undefined) {
+    committers.set(driver, known);
+    return known;
+  }
   const { mongo: driverModule, driver: drivers } = conn.base as unknown as MongooseInternals;
   const store: Store = {
     head: driver,
     versions: (conn.db as mongo.Db).collection<RawDocument>(`${native.name}_ver`),
-    client: conn.getClient() as unknown as mongo.MongoClient,
+    client,
     mongo: driverModule,
     bson: driverModule.BSON,
     BulkWriteResult: drivers.get().BulkWriteResult,

@@ -15,17 +15,48 @@ export function watchClient(committer: Committer): void {
   const { client, head, versions } = committer.store;
   let committers = watched.get(client);
   if (committers === undefined) {
-    committers = new Map();
+    committers = new Committers();
     watched.set(client, committers);
-    watchBulkWrite(client, committers);
+    watchBulkWrite(client, committers, committer.store.mongo);
   }
-  committers.set(head.namespace, committer);
+  committers.add(head.namespace, committer);
   watchDatabase((versions as unknown as { db: mongo.Db }).db, committers);
 }
 
-type Committers = Map<string, Committer>;
+/**
+ * The committers of a client's versioned collections. They belong to the models that write through them: where there
+ * are many models that come and go, as those of tenants, a committer goes with its model.
+ */
+class Committers {
+  readonly #byNamespace = new Map<string, WeakRef<Committer>>();
+  readonly #gone = new FinalizationRegistry<string>((namespace) => {
+    if (this.get(namespace) === undefined) this.#byNamespace.delete(namespace);
+  });
+
+  add(namespace: string, committer: Committer): void {
+    this.#byNamespace.set(namespace, new WeakRef(committer));
+    this.#gone.register(committer, namespace);
+  }
+
+  get(namespace: string): Committer | undefined {
+    return this.#byNamespace.get(namespace)?.deref();
+  }
+
+  *inDatabase(name: string): Generator<Committer> {
+    for (const [namespace, reference] of this.#byNamespace) {
+      const committer = namespace.startsWith(`${name}.`) ? reference.deref() : undefined;
+      if (committer !== undefined) yield committer;
+    }
+  }
+}
 
 const watched = new WeakMap<mongo.MongoClient, Committers>();
+
+/** The committer of a collection that some model of the client writes through already. */
+export function watchedCommitter(client: mongo.MongoClient, namespace: string): Committer | undefined {
+  return watched.get(client)?.get(namespace);
+}
+
 const databases = new WeakSet<mongo.Db>();
 
 /** What is dropped takes its versions along, and they are set up anew when it comes back. */
@@ -35,9 +66,7 @@ function watchDatabase(db: mongo.Db, committers: Committers): void {
   const { dropDatabase, dropCollection } = db;
   db.dropDatabase = async (...args) => {
     const dropped = await dropDatabase.apply(db, args);
-    for (const [namespace, { store }] of committers) {
-      if (namespace.startsWith(`${db.databaseName}.`)) forgetVersions(store);
-    }
+    for (const { store } of committers.inDatabase(db.databaseName)) forgetVersions(store);
     return dropped;
   };
   db.dropCollection = async (name, ...args) => {
@@ -53,12 +82,12 @@ function watchDatabase(db: mongo.Db, committers: Committers): void {
 /** One operation of `MongoClient.bulkWrite`, which is what `Connection.bulkWrite` of Mongoose ends in. */
 type ClientOperation = { readonly namespace: string; readonly name: string } & RawDocument;
 
-function watchBulkWrite(client: mongo.MongoClient, committers: Committers): void {
+function watchBulkWrite(client: mongo.MongoClient, committers: Committers, driver: typeof mongo): void {
   const native = client.bulkWrite;
   client.bulkWrite = (async (operations: ClientOperation[], options: Record<string, unknown> = {}) => {
-    const versioned = operations.some?.(({ namespace }) => committers.has(namespace)) === true;
+    const versioned = operations.some?.(({ namespace }) => committers.get(namespace) !== undefined) === true;
     if (!versioned) return native.call(client, operations as never, options as never);
-    return new ClientBulkWrite(client, committers, options as DriverOptions).run(operations);
+    return new ClientBulkWrite(client, committers, driver, options as DriverOptions).run(operations);
   }) as unknown as typeof client.bulkWrite;
 }
 
@@ -77,6 +106,7 @@ interface Run {
 class ClientBulkWrite {
   readonly #client: mongo.MongoClient;
   readonly #committers: Committers;
+  readonly #mongo: typeof mongo;
   readonly #options: DriverOptions;
   readonly #counts: Record<Count, number> = {
     insertedCount: 0,
@@ -87,9 +117,10 @@ class ClientBulkWrite {
   };
   readonly #errors = new Map<number, { code: number; message: string }>();
 
-  constructor(client: mongo.MongoClient, committers: Committers, options: DriverOptions) {
+  constructor(client: mongo.MongoClient, committers: Committers, driver: typeof mongo, options: DriverOptions) {
     this.#client = client;
     this.#committers = committers;
+    this.#mongo = driver;
     this.#options = options;
   }
 
@@ -137,17 +168,12 @@ class ClientBulkWrite {
   }
 
   #error(): Error {
-    const { MongoClientBulkWriteError } = this.#mongo();
+    const { MongoClientBulkWriteError } = this.#mongo;
     const [first] = this.#errors.values();
     const error = new MongoClientBulkWriteError({ message: first?.message ?? 'write operation failed' });
     error.writeErrors = this.#errors as unknown as typeof error.writeErrors;
     error.partialResult = this.#result();
     return error;
-  }
-
-  #mongo(): typeof mongo {
-    const [committer] = this.#committers.values();
-    return (committer as Committer).store.mongo;
   }
 }
 
