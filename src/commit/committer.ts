@@ -89,7 +89,7 @@ export class Committer {
   /** One write in a transaction of its own, or in its caller's. */
   async writeAlone(write: Write, session = write.options.session ?? undefined): Promise<Outcome> {
     const joined = isInTransaction(session);
-    const atOnce = !joined && write.kind === 'update' && canWriteAtOnce(write) ? write : undefined;
+    const atOnce = !joined && canWriteAtOnce(write) ? write : undefined;
     const inSteps = (tx: Transaction) => writeSingle(this.#store, tx, write);
     const first = atOnce === undefined ? inSteps : (tx: Transaction) => writeAtOnce(this.#store, tx, atOnce);
     return renumbering(this.#store, session, write.filter, async () => {

@@ -1,12 +1,13 @@
 import type { mongo } from 'mongoose';
 import type { RawDocument } from '../types.ts';
-import type { CapturedUpdate, Change, Outcome, UpdateOperators } from './captured-write.ts';
+import type { CapturedDelete, CapturedUpdate, Change, Outcome, UpdateOperators } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { carried } from './driver-options.ts';
+import { deletionRecords, insertRecords } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
-import { nextSystemOperators, successorFrom } from './stamp.ts';
+import { nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { preImage, versionRecord } from './version-record.ts';
@@ -15,15 +16,18 @@ import { checkExpected, stampOf } from './write-single.ts';
 export type OperatorUpdate = CapturedUpdate & { readonly change: Extract<Change, { form: 'operators' }> };
 
 /**
- * Whether an update may be carried out by {@link writeAtOnce}: it is the commonest kind, told in operators whose effect
- * shows in the document they meet, and the caller wants no more back than counts or that very document.
+ * Whether a write may be carried out by {@link writeAtOnce}: it is a delete, or the commonest kind of update, told in
+ * operators whose effect shows in the document they meet, and the caller wants no more back than counts or that very
+ * document.
  */
-export function canWriteAtOnce(write: CapturedUpdate): write is OperatorUpdate {
-  const { options, change, chronos } = write;
-  if (change.form !== 'operators' || options.upsert === true || options.explain !== undefined) return false;
-  if (chronos.functionId !== undefined || write.op !== 'UPDATE' || !isDecidable(change)) return false;
-  if (write.method === 'updateOne') return true;
-  return write.method === 'findOneAndUpdate' && options.returnDocument !== 'after' && isEmpty(options.projection);
+export function canWriteAtOnce(write: CapturedUpdate | CapturedDelete): write is OperatorUpdate | CapturedDelete {
+  const { options, chronos } = write;
+  if (options.explain !== undefined || !isEmpty(options.projection)) return false;
+  if (write.kind === 'delete') return true;
+  const { change, method, op } = write;
+  if (change.form !== 'operators' || options.upsert === true || chronos.functionId !== undefined) return false;
+  if (op !== 'UPDATE' || !isDecidable(change)) return false;
+  return method === 'updateOne' || (method === 'findOneAndUpdate' && options.returnDocument !== 'after');
 }
 
 function isEmpty(projection: unknown): boolean {
@@ -34,9 +38,13 @@ function isEmpty(projection: unknown): boolean {
  * The same as `writeSingle` in a round trip less: one command changes the document and returns what it was.
  * Only in a transaction of our own, because it is aborted where the write turns out to change nothing.
  */
-export async function writeAtOnce(store: Store, tx: Transaction, write: OperatorUpdate): Promise<Outcome> {
+export async function writeAtOnce(
+  store: Store,
+  tx: Transaction,
+  write: OperatorUpdate | CapturedDelete,
+): Promise<Outcome> {
   const stamp = stampOf(store, tx, write);
-  const bytes = await swap(store, tx, write, nextSystemOperators(stamp));
+  const bytes = write.kind === 'delete' ? await remove(store, tx, write) : await swap(store, tx, write, stamp);
   if (bytes === undefined) {
     tx.numbers?.giveBack();
     checkExpected(store, write, pinnedId(write.filter), null);
@@ -44,15 +52,15 @@ export async function writeAtOnce(store: Store, tx: Transaction, write: Operator
   }
   const pre = preImage(store.bson, bytes);
   checkExpected(store, write, pre.id, pre.system.ov);
-  const until = successorFrom(pre.system, stamp);
+  if (write.kind === 'delete') {
+    await insertRecords(store, tx, deletionRecords(store, pre, stamp));
+    return results.deleted(store, write, pre);
+  }
   if (verdict(store.bson, write.change, pre) === 'same') {
     await tx.session.abortTransaction();
     return results.unchanged(store, write, pre);
   }
-  await store.versions.insertOne(versionRecord(store, pre, until, stamp.cv) as never, {
-    session: tx.session,
-    forceServerObjectId: true,
-  });
+  await insertRecords(store, tx, [versionRecord(store, pre, successorFrom(pre.system, stamp), stamp.cv)]);
   await checkVersions(store, tx, [pre.id]);
   return results.updated(store, write, pre);
 }
@@ -61,25 +69,31 @@ async function swap(
   store: Store,
   tx: Transaction,
   write: OperatorUpdate,
-  system: Record<string, Record<string, unknown>>,
+  stamp: Stamp,
 ): Promise<Uint8Array | undefined> {
-  const { sort, collation, hint, arrayFilters } = write.options;
-  const options = {
-    ...carried(write.options),
-    ...(sort === undefined ? {} : { sort }),
-    ...(collation === undefined ? {} : { collation }),
-    ...(hint === undefined ? {} : { hint }),
-    ...(arrayFilters === undefined ? {} : { arrayFilters }),
+  const update = withOperators(write.change.spec, nextSystemOperators(stamp)) as mongo.UpdateFilter<RawDocument>;
+  const options = { ...optionsOf(tx, write), returnDocument: 'before' };
+  return foundValue(await store.head.findOneAndUpdate(write.filter, update, options as object));
+}
+
+async function remove(store: Store, tx: Transaction, write: CapturedDelete): Promise<Uint8Array | undefined> {
+  return foundValue(await store.head.findOneAndDelete(write.filter, optionsOf(tx, write) as object));
+}
+
+function foundValue(answer: unknown): Uint8Array | undefined {
+  return (answer as { value: Uint8Array | null }).value ?? undefined;
+}
+
+function optionsOf(tx: Transaction, { options }: OperatorUpdate | CapturedDelete): Record<string, unknown> {
+  const { sort, collation, hint, arrayFilters } = options;
+  const given = Object.entries({ sort, collation, hint, arrayFilters }).filter(([, value]) => value !== undefined);
+  return {
+    ...carried(options),
+    ...Object.fromEntries(given),
     session: tx.session,
-    returnDocument: 'before',
     includeResultMetadata: true,
     raw: true,
   };
-  const update = withOperators(write.change.spec, system) as mongo.UpdateFilter<RawDocument>;
-  const found = (await store.head.findOneAndUpdate(write.filter, update, options as object)) as unknown as {
-    value: Uint8Array | null;
-  };
-  return found.value ?? undefined;
 }
 
 /** An update with further fields under its operators. */

@@ -12,14 +12,15 @@ import type {
 } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { insideTransaction } from './driver-options.ts';
+import { deletionRecords, insertRecords } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { idKey } from './pinned-id.ts';
-import { nextSystemOperators, type Stamp, successorFrom, tombstone } from './stamp.ts';
+import { nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
-import { type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
+import { type PreImage, preImage, versionRecord } from './version-record.ts';
 import { withOperators } from './write-at-once.ts';
-import { insertRecords, type Settled, writeGroup } from './write-group.ts';
+import { type Settled, writeGroup } from './write-group.ts';
 import { checkExpected, takeBack, updateArgument, writeSingle } from './write-single.ts';
 
 /** Writes documents as they were read, each with its version record, in the transaction that read them. */
@@ -57,13 +58,7 @@ async function deleteChunk(
 ): Promise<ManyCounts> {
   const stamp = stampOfMany(store, write, 'DELETE');
   await store.head.deleteMany({ _id: { $in: images.map(({ id }) => id) as never[] } }, { session: tx.session });
-  const records = images.flatMap((pre) => {
-    const own = { ...stamp, cv: tx.numbers?.next() };
-    return [
-      versionRecord(store, pre, successorFrom(pre.system, own), own.cv),
-      tombstoneRecord(pre.id, tombstone(pre.system, own)),
-    ];
-  });
+  const records = images.flatMap((pre) => deletionRecords(store, pre, { ...stamp, cv: tx.numbers?.next() }));
   await insertRecords(store, tx, records);
   return { matched: 0, modified: 0, deleted: images.length };
 }

@@ -4,13 +4,14 @@ import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedDelete, CapturedUpdate, Change, Filter, Outcome, SendableChange } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { areNeutral } from './driver-options.ts';
+import { deletionRecords, insertRecords } from './keep-records.ts';
 import { isDecidable, type Verdict } from './no-change.ts';
 import { idKey, pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
-import { nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
+import { nextSystem, type Stamp } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
-import { type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
+import { type PreImage, preImage, versionRecord } from './version-record.ts';
 import { checkExpected, judged, resolved, stampOf, takeBack, updateArgument, withSystem } from './write-single.ts';
 
 export type GroupableWrite = CapturedUpdate | CapturedDelete;
@@ -224,11 +225,7 @@ async function keepVersions(
     if (member.step === 'update')
       return [versionRecord(store, member.pre, member.next.updatedAt as Date, member.next.cv)];
     if (member.step !== 'delete') return [];
-    const { pre, stamp } = member;
-    return [
-      versionRecord(store, pre, successorFrom(pre.system, stamp), stamp.cv),
-      tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
-    ];
+    return deletionRecords(store, member.pre, member.stamp);
   });
   await insertRecords(store, tx, records);
 }
@@ -245,11 +242,6 @@ async function checkMembers(
   await checkVersions(store, tx, ids, (id) => {
     culprit.index = members.findIndex((member) => member.step === 'update' && idKey(member.pre.id) === id);
   });
-}
-
-export async function insertRecords(store: Store, tx: Transaction, records: Map<string, unknown>[]): Promise<void> {
-  if (records.length === 0) return;
-  await store.versions.insertMany(records as never[], { session: tx.session, forceServerObjectId: true });
 }
 
 function settled(

@@ -15,14 +15,15 @@ import {
 import { checkVersions } from './checked-versions.ts';
 import { carried, insideTransaction } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
+import { deletionRecords, insertRecords } from './keep-records.ts';
 import { type Verdict, verdict } from './no-change.ts';
 import { findPastLife } from './past-life.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results, unchangedCount } from './results.ts';
-import { insertedSystem, nextSystem, type Stamp, successorFrom, tombstone } from './stamp.ts';
+import { insertedSystem, nextSystem, type Stamp } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
-import { fieldOf, type PreImage, preImage, tombstoneRecord, versionRecord } from './version-record.ts';
+import { fieldOf, type PreImage, preImage, versionRecord } from './version-record.ts';
 
 /** How the driver's methods are called here, whatever their overloads. */
 type DriverMethod = (filter: Filter, ...rest: unknown[]) => Promise<unknown>;
@@ -94,10 +95,7 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
     const modified = unchangedCount(write);
     return outcome(withModifiedCount(result, modified), { matched: 1, modified });
   }
-  await store.versions.insertOne(versionRecord(store, pre, next.updatedAt ?? store.clock.now(), next.cv) as never, {
-    session: tx.session,
-    forceServerObjectId: true,
-  });
+  await insertRecords(store, tx, [versionRecord(store, pre, next.updatedAt ?? store.clock.now(), next.cv)]);
   await checkVersions(store, tx, [pre.id]);
   return outcome(result, { matched: 1, modified: 1 });
 }
@@ -110,11 +108,7 @@ export function judged(store: Store, write: CapturedUpdate, change: SendableChan
 async function deleteFound(store: Store, tx: Transaction, write: CapturedDelete, pre: PreImage): Promise<Outcome> {
   const stamp = stampOf(store, tx, write);
   const result = await callDelete(store, tx, write, pinnedTo(write.filter, pre.id));
-  const records = [
-    versionRecord(store, pre, successorFrom(pre.system, stamp), stamp.cv),
-    tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
-  ];
-  await store.versions.insertMany(records as never[], { session: tx.session, forceServerObjectId: true });
+  await insertRecords(store, tx, deletionRecords(store, pre, stamp));
   return { ...NOTHING, result, deleted: 1 };
 }
 
