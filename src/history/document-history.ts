@@ -6,7 +6,7 @@ import { systemOfBytes } from '../commit/version-record.ts';
 import { VersionNotFoundError } from '../errors.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
 import type { Point } from './instant.ts';
-import { begunBy, headCurrentAt, recordCurrentAt } from './interval.ts';
+import { begunBy, headCurrentAt, recordEndsAfter } from './interval.ts';
 import { asDocument } from './past-query.ts';
 
 /** One version as it is stored: its bookkeeping, and its bytes with `_id` and `_system` still as they are stored. */
@@ -81,7 +81,7 @@ export async function storedVersionAt(
   session?: mongo.ClientSession,
 ): Promise<StoredVersion | undefined> {
   const head = () => findRaw(store.head, { _id: { $eq: id }, ...headCurrentAt(at) } as Filter, session);
-  const record = () => findRaw(store.versions, { '_id.id': id, ...recordCurrentAt(at) } as Filter, session);
+  const record = () => findRaw(store.versions, { '_id.id': id, ...recordEndsAfter(at) } as Filter, session);
   const current = await head();
   if (current !== undefined) return { system: systemOfBytes(store.bson, current), bytes: current, isHead: true };
   const past = await record();
