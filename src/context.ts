@@ -1,8 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Attribution, ChronosWriteOptions } from './types.ts';
 
+/** What {@link runInChronosContext} says of the calls inside it. */
+export interface ChronosContext extends Attribution {
+  /** The tenant whose models `chronos.model(User)` gives where none is named. */
+  readonly tenant?: string | undefined;
+}
+
 /** What is in force around a write. */
 interface Context extends Attribution {
+  readonly tenant?: string | undefined;
   readonly functionId?: string | undefined;
   /** Options that wait for the one write they are meant for. */
   readonly expected?: { readonly options: ChronosWriteOptions; readonly target: WriteTarget; isSpent: boolean };
@@ -12,13 +19,19 @@ const storage = new AsyncLocalStorage<Context>();
 
 /**
  * Runs `fn` so that every write inside it, however deep, is attributed to `context.actor` and `context.reason`
- * unless the operation says otherwise itself. Contexts nest: an inner one overrides the outer one field by field.
+ * unless the operation says otherwise itself, and so that `context.tenant` is the tenant where none is named. Contexts
+ * nest: an inner one overrides the outer one field by field.
  *
  * @example
  * await runInChronosContext({ actor: 'ana', reason: 'ticket 42' }, () => user.save());
  */
-export function runInChronosContext<R>(context: Attribution, fn: () => R): R {
-  return storage.run({ ...storage.getStore(), ...defined({ actor: context.actor, reason: context.reason }) }, fn);
+export function runInChronosContext<R>({ tenant, actor, reason }: ChronosContext, fn: () => R): R {
+  return storage.run({ ...storage.getStore(), ...defined({ tenant, actor, reason }) }, fn);
+}
+
+/** The tenant of the context around a call. */
+export function tenantInContext(): string | undefined {
+  return storage.getStore()?.tenant;
 }
 
 /** The document a write is about. */
@@ -48,7 +61,7 @@ export function effectiveOptions(
 ): ChronosWriteOptions {
   const context = storage.getStore();
   if (context === undefined) return own ?? NONE;
-  const { expected, ...attribution } = context;
+  const { expected, tenant: _tenant, ...attribution } = context;
   if (expected === undefined || expected.isSpent || !isAbout(expected.target)) {
     return own === undefined ? attribution : { ...attribution, ...defined(own) };
   }

@@ -50,6 +50,25 @@ export class EntityDefinitionError extends ChronosError {
   }
 }
 
+/** There is no such tenant. No connection was opened and no database touched. */
+export class TenantNotFoundError extends ChronosError {
+  override readonly name = 'TenantNotFoundError';
+  readonly code = 'CHRONOS_TENANT_NOT_FOUND';
+  /** The id that was asked for; undefined where it was not even a well-formed one. */
+  readonly tenantId: string | undefined;
+
+  constructor(details: ErrorDetails & { readonly tenantId: string | undefined }) {
+    super(details);
+    this.tenantId = details.tenantId;
+  }
+}
+
+/** What was asked for names no place, more than one, or a place that something else in the call does not belong to. */
+export class RouteMismatchError extends ChronosError {
+  override readonly name = 'RouteMismatchError';
+  readonly code = 'CHRONOS_ROUTE_MISMATCH';
+}
+
 /** A write that would leave no version behind, such as `$merge` into a versioned collection or a forged `_system`. */
 export class UnversionedWriteError extends ChronosError {
   override readonly name = 'UnversionedWriteError';

@@ -9,8 +9,24 @@ export type { DiffOptions, HistoryOptions, VersionReference } from './api/read-h
 export { versioned } from './api/versioned.ts';
 export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
+export { Chronos, type CollectionRoute, type Operations } from './client/chronos.ts';
+export { initChronos } from './client/init-chronos.ts';
+export {
+  type ChronosConfig,
+  type CollectionMapConfig,
+  type CounterRuleConfig,
+  type DatabaseConnection,
+  type DatabaseTypeConfig,
+  defineConfig,
+  type EnhancedChronosConfig,
+  type HashContext,
+  type LogsDatabaseConfig,
+  type MongoConnConfig,
+  type SpacesConnConfig,
+  type TenantPlacement,
+} from './config/chronos-config.ts';
 export type { ChronosPluginOptions } from './config/options.ts';
-export { runInChronosContext } from './context.ts';
+export { type ChronosContext, runInChronosContext } from './context.ts';
 export * from './errors.ts';
 export type { Change } from './history/diff.ts';
 export type { JsonPatchOperation } from './history/json-patch.ts';

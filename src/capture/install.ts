@@ -55,6 +55,12 @@ export function installCapture(model: AnyModel, options: ChronosOptions, pastOf:
   createBeforeSessions(native.conn, model, (one) => committerBehind(one as AnyModel));
 }
 
+function nativeOf(collection: MongooseCollection): MongooseCollection {
+  let native = collection;
+  while (captures in native) native = Object.getPrototypeOf(native) as MongooseCollection;
+  return native;
+}
+
 /** Looks like Mongoose's collection in everything, but calls the versioned collection where that calls the driver's. */
 function capturingCollection(
   model: AnyModel,
@@ -140,7 +146,7 @@ interface MongooseInternals {
 
 /** The committer behind a model's collection, once its connection is open. */
 export function committerBehind(model: AnyModel): Committer | undefined {
-  const native = Object.getPrototypeOf(model.$__collection) as MongooseCollection;
+  const native = nativeOf(model.$__collection);
   const versioned = model.$__collection.collection;
   const driver = versioned === null ? null : native._getCollection();
   return driver === null ? undefined : committers.get(driver);

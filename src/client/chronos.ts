@@ -1,0 +1,52 @@
+import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
+import type { Registry } from '../tenancy/registry.ts';
+import type { RouteContext } from '../types.ts';
+
+/** A collection at a place. */
+export interface CollectionRoute extends RouteContext {
+  readonly collection: string;
+}
+
+/** What can be done with a collection at a place. */
+export interface Operations {
+  /** The Mongoose model. */
+  readonly model: EntityModel<EntityClass>;
+}
+
+/** An open registry of databases, tenants and entities. */
+export class Chronos {
+  readonly #registry: Registry;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /**
+   * The model of an entity at the place that a route names, or in the data of the tenant of the context around the call.
+   *
+   * @example
+   * chronos.model(User, { tenantId: 'acme' });
+   * runInChronosContext({ tenant: 'acme' }, () => chronos.model(User));
+   *
+   * @throws TenantNotFoundError for a tenant that there is not, and where no tenant is named and there is no context
+   * @throws RouteMismatchError if the route leads nowhere, to several places, or where the entity does not belong
+   */
+  model<E extends EntityClass>(entity: E, route?: RouteContext): EntityModel<E> {
+    return this.#registry.model(entity, route);
+  }
+
+  /**
+   * A collection at the place that a route names. Throws as `model` does.
+   *
+   * @example
+   * chronos.with({ key: 'runtime-tenant-a', collection: 'users' }).model;
+   */
+  with({ collection, ...route }: CollectionRoute): Operations {
+    return { model: this.#registry.modelOf(collection, route) as unknown as EntityModel<EntityClass> };
+  }
+
+  /** Closes all connections. The entities can be given to another registry from now on. */
+  close(): Promise<void> {
+    return this.#registry.close();
+  }
+}

@@ -1,0 +1,67 @@
+import type { ClientSession } from 'mongoose';
+import type { AnyModel } from '../capture/install.ts';
+import { RouteMismatchError } from '../errors.ts';
+import { areForeign, ownerOf, type Place } from './place.ts';
+import { isDocument, placeOf, requireOwn } from './place-model.ts';
+import { requireOwnSession } from './session-owner.ts';
+
+type Method = (this: object, ...args: unknown[]) => unknown;
+
+/** Statics and methods that reach what is stored without a collection of Mongoose's, and take a session. */
+const STATICS = ['history', 'getLatest', 'getVersion', 'getAsOf', 'diff', 'enrich', 'restore', 'restoreCollection'];
+const METHODS = ['history', 'diff', 'asOf', 'enrich', 'restore'];
+
+/**
+ * Makes the models that derive from a compiled one refuse what belongs to somebody else: sessions, documents, and models
+ * to populate from.
+ */
+export function keepInside(compiled: AnyModel): void {
+  for (const name of STATICS) before(compiled, name, (place, args) => requireSessions(place, args));
+  for (const name of METHODS) before(compiled.prototype, name, (place, args) => requireSessions(place, args));
+  before(compiled, 'bulkSave', (place, [documents]) => {
+    for (const document of [documents].flat()) if (isDocument(document)) requireOwn(document, place);
+  });
+  before(compiled, 'populate', (place, [, paths]) => requireOwnModels(place, paths));
+}
+
+type Check = (place: Place, args: readonly unknown[]) => void;
+
+/** An error of a check comes as the method's own would. */
+function before(target: object, name: string, check: Check): void {
+  const original = (target as Record<string, unknown>)[name];
+  if (typeof original !== 'function') return;
+  Object.defineProperty(target, name, {
+    value(this: object, ...args: unknown[]) {
+      const place = placeOf(this);
+      try {
+        if (place !== undefined) check(place, args);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      return (original as Method).apply(this, args);
+    },
+    writable: true,
+    configurable: true,
+  });
+}
+
+function requireSessions(place: Place, args: readonly unknown[]): void {
+  const options = args.at(-1) as { session?: ClientSession | null } | null | undefined;
+  requireOwnSession(options?.session, place);
+}
+
+function requireOwnModels(place: Place, paths: unknown): void {
+  if (Array.isArray(paths)) {
+    for (const path of paths) requireOwnModels(place, path);
+    return;
+  }
+  if (typeof paths !== 'object' || paths === null) return;
+  const { model, connection, populate } = paths as { model?: unknown; connection?: unknown; populate?: unknown };
+  for (const target of [placeOf(model), placeOf({ db: connection })]) {
+    if (target === undefined || !areForeign(place, target)) continue;
+    throw new RouteMismatchError({
+      message: `Cannot populate from the data of ${ownerOf(target)} in that of ${ownerOf(place)}`,
+    });
+  }
+  requireOwnModels(place, populate);
+}

@@ -1,0 +1,82 @@
+import type { ClientSession, mongo } from 'mongoose';
+import type { AnyModel } from '../capture/install.ts';
+import { RouteMismatchError } from '../errors.ts';
+import type { RawDocument } from '../types.ts';
+import { ownerOf, type Place } from './place.ts';
+import { requireOwnSession } from './session-owner.ts';
+
+type DriverCollection = mongo.Collection<RawDocument>;
+
+/**
+ * Looks like the collection of a model at a place, but whatever Mongoose asks of the driver's collection is first asked
+ * whether it stays there.
+ */
+export function placeCollection(capturing: AnyModel['$__collection'], place: Place): AnyModel['$__collection'] {
+  const guard = new PlaceGuard(place);
+  let current: DriverCollection | null = null;
+  let guarded: DriverCollection | null = null;
+  return Object.create(capturing, {
+    collection: {
+      get() {
+        place.requireOpen();
+        const { collection } = capturing;
+        if (collection !== current) {
+          current = collection;
+          guarded = collection === null ? null : new Proxy(collection, guard);
+        }
+        return guarded;
+      },
+      set() {
+        // Mongoose resets it on reconnect; the getter follows the collection underneath.
+      },
+    },
+  }) as AnyModel['$__collection'];
+}
+
+type Method = (...args: unknown[]) => unknown;
+
+class PlaceGuard implements ProxyHandler<DriverCollection> {
+  readonly #place: Place;
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  get(target: DriverCollection, name: string | symbol): unknown {
+    const value: unknown = Reflect.get(target, name);
+    if (typeof value !== 'function' || name === 'constructor') return value;
+    return (...args: unknown[]) => {
+      requireOwnSession((args.at(-1) as { session?: ClientSession } | undefined | null)?.session, this.#place);
+      if (name === 'aggregate' || name === 'watch') requireOwnDatabase(args[0], this.#place);
+      return (value as Method).apply(target, args);
+    };
+  }
+}
+
+/** Stages that name a database. */
+const JOINS = ['$out', '$merge', '$lookup', '$graphLookup', '$unionWith'] as const;
+
+/** No stage of a pipeline, however deep, reads or writes another database. */
+function requireOwnDatabase(pipeline: unknown, place: Place): void {
+  if (Array.isArray(pipeline)) {
+    for (const part of pipeline) requireOwnDatabase(part, place);
+    return;
+  }
+  if (typeof pipeline !== 'object' || pipeline === null) return;
+  for (const [operator, value] of Object.entries(pipeline)) {
+    const named = JOINS.some((join) => join === operator) ? databaseNamedBy(value) : undefined;
+    if (named !== undefined && named !== place.dbName) {
+      throw new RouteMismatchError({
+        message: `Cannot ${operator} another database from the data of ${ownerOf(place)}. Leave its name out`,
+      });
+    }
+    if (typeof value === 'object') requireOwnDatabase(value, place);
+  }
+}
+
+/** `{ db, coll }`, `{ into: { db, coll } }` or `{ from: { db, coll } }`. */
+function databaseNamedBy(target: unknown): unknown {
+  if (typeof target !== 'object' || target === null) return undefined;
+  const { db, into, from } = target as { db?: unknown; into?: unknown; from?: unknown };
+  return db ?? databaseNamedBy(into) ?? databaseNamedBy(from);
+}

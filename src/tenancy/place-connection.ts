@@ -1,0 +1,94 @@
+import type { ClientSession, Connection, mongo } from 'mongoose';
+import type { AnyModel } from '../capture/install.ts';
+import { RouteMismatchError } from '../errors.ts';
+import { ownerOf, type Place } from './place.ts';
+import { markSession } from './session-owner.ts';
+
+/** A connection to one place: models find one another through it, and none that belongs elsewhere. */
+export interface PlaceConnection extends Connection {
+  readonly place: Place;
+  /** The model of that name at the place. */
+  readonly modelNamed: (name: string) => AnyModel | undefined;
+}
+
+/** What leads to other databases, or ends what all places of a client share. */
+const REFUSED = ['useDb', 'openUri', 'close', 'destroy', 'aggregate', 'listDatabases', 'setClient'] as const;
+
+type Method = (this: PlaceConnection, ...args: never[]) => unknown;
+
+/**
+ * A connection to a database on a client that is there already: the same in everything but what it is asked about that
+ * database. It costs a few fields, where Mongoose's `useDb` makes a connection that its parent holds on to.
+ */
+export function placeConnection(
+  client: Connection,
+  place: Place,
+  modelNamed: PlaceConnection['modelNamed'],
+): PlaceConnection {
+  const connection = Object.create(sharedMembers(client)) as PlaceConnection;
+  Object.assign(connection, { place, modelNamed, models: {}, collections: {} });
+  // Mongoose flushes what waits for the connection itself, and knows nothing of this one.
+  if (client.readyState !== CONNECTED) {
+    client.once('open', () => {
+      for (const collection of Object.values(connection.collections)) (collection as unknown as Openable).onOpen();
+    });
+  }
+  return connection;
+}
+
+const CONNECTED = 1;
+
+type Openable = { onOpen(): void };
+
+const members = new WeakMap<Connection, Connection>();
+
+/** What connections to the places of one client have in common. */
+function sharedMembers(client: Connection): Connection {
+  const known = members.get(client);
+  if (known !== undefined) return known;
+  const { model, startSession } = client as unknown as Record<'model' | 'startSession', Method>;
+  const methods: Record<string, Method> = {
+    ...Object.fromEntries(REFUSED.map((name) => [name, refused(name)])),
+    model(...args: unknown[]) {
+      const [name, ...definition] = args;
+      const isDefined = definition.some((part) => part !== undefined && part !== null);
+      return (isDefined ? undefined : this.modelNamed(String(name))) ?? model.apply(this, args as never[]);
+    },
+    async startSession(...args) {
+      return markSession((await startSession.apply(client as PlaceConnection, args)) as ClientSession, this.place);
+    },
+  };
+  const made = Object.create(client, {
+    ...Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value, writable: true }])),
+    // Mongoose would look there for what it does not find here.
+    _parent: { value: undefined },
+    name: {
+      get(this: PlaceConnection) {
+        return this.place.dbName;
+      },
+    },
+    db: {
+      get(this: PlaceConnection) {
+        const database = databaseOf(client, this.place.dbName);
+        if (database !== undefined) Object.defineProperty(this, 'db', { value: database });
+        return database;
+      },
+    },
+  }) as Connection;
+  members.set(client, made);
+  return made;
+}
+
+/** Before the connection is open for the first time there is no client. */
+function databaseOf(client: Connection, name: string): mongo.Db | undefined {
+  const { client: driver } = client as unknown as { client?: mongo.MongoClient | null };
+  return driver === undefined || driver === null ? undefined : driver.db(name);
+}
+
+function refused(name: string): Method {
+  return function () {
+    throw new RouteMismatchError({
+      message: `Cannot ${name} on the connection of ${ownerOf(this.place)}: it leads to one database, and its client is the registry's. Use chronos.model() for other places, and chronos.close() to close`,
+    });
+  };
+}

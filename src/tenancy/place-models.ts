@@ -1,0 +1,36 @@
+import type { Connection } from 'mongoose';
+import type { AnyModel } from '../capture/install.ts';
+import type { EntityDefinition } from '../entity/definition.ts';
+import type { Place } from './place.ts';
+import { type PlaceConnection, placeConnection } from './place-connection.ts';
+import { placeModel } from './place-model.ts';
+import type { Templates } from './templates.ts';
+
+/** The models of all entities at one place, made as they are asked for. */
+export class PlaceModels {
+  readonly place: Place;
+  readonly #templates: Templates;
+  readonly #connection: PlaceConnection;
+
+  constructor(place: Place, client: Connection, templates: Templates, modelNamed: PlaceConnection['modelNamed']) {
+    this.place = place;
+    this.#templates = templates;
+    this.#connection = placeConnection(client, place, modelNamed);
+  }
+
+  of(definition: EntityDefinition): AnyModel {
+    const { models } = this.#connection as unknown as { models: Record<string, AnyModel> };
+    const known = models[definition.name];
+    if (known !== undefined) return known;
+    const { base, name } = definition;
+    const root =
+      base === undefined ? placeModel(this.#templates.compiled(definition), this.#connection) : this.of(base);
+    const model = base === undefined ? root : kindNamed(root, name);
+    models[name] = model;
+    return model;
+  }
+}
+
+function kindNamed({ discriminators }: AnyModel, name: string): AnyModel {
+  return (discriminators as unknown as Record<string, AnyModel>)[name] as AnyModel;
+}

@@ -1,0 +1,188 @@
+import { LRUCache } from 'lru-cache';
+import type { Mongoose } from 'mongoose';
+import type { AnyModel } from '../capture/install.ts';
+import type { ResolvedConfig } from '../config/resolved-config.ts';
+import { tenantInContext } from '../context.ts';
+import { bindEntities, type ModelSource, unbind } from '../entity/binding.ts';
+import { definitionOf, type EntityDefinition } from '../entity/definition.ts';
+import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
+import { ConfigError, RouteMismatchError, TenantNotFoundError } from '../errors.ts';
+import type { RouteContext } from '../types.ts';
+import { Connections } from './connections.ts';
+import { Directory, requireTenantId } from './directory.ts';
+import type { Place } from './place.ts';
+import { PlaceModels } from './place-models.ts';
+import { Templates } from './templates.ts';
+
+/** What is kept at hand for one tenant. */
+interface TenantModels {
+  /** By the entity alone, where that and the tenant are all that is asked for. */
+  readonly models: Map<EntityClass, AnyModel>;
+  readonly places: Map<string, PlaceModels>;
+}
+
+/** Knows all databases, tenants and entities, and gives the model of any entity at any place. */
+export class Registry implements ModelSource {
+  readonly directory: Directory;
+  readonly #entities: readonly EntityClass[];
+  readonly #templates: Templates;
+  readonly #connections: Connections;
+  /** Nothing is closed when a tenant goes: whoever holds a model of it goes on, and it is made anew when asked for. */
+  readonly #tenants: LRUCache<string, TenantModels>;
+  /** The places that belong to no tenant are as many as the configuration has. */
+  readonly #places = new Map<string, PlaceModels>();
+  #closed: Promise<void> | undefined;
+
+  constructor(config: ResolvedConfig, mongoose: Mongoose) {
+    this.directory = new Directory(config);
+    this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[]);
+    this.#entities = [...this.#templates.definitions()].map(({ target }) => target);
+    this.#connections = new Connections(mongoose, config.connections);
+    this.#tenants = new LRUCache({ max: config.tenants.cacheSize });
+    bindEntities(this.#entities, this);
+  }
+
+  /**
+   * The model of an entity at the place that a route names; where it names none, in the data of the context's tenant.
+   *
+   * @throws TenantNotFoundError for a tenant that there is not, and where no tenant is named and there is no context
+   * @throws RouteMismatchError if the route leads nowhere, to several places, or where the entity does not belong
+   * @throws ConfigError if the registry does not have the entity, or is closed
+   */
+  model<E extends EntityClass>(entity: E, route: RouteContext = {}): EntityModel<E> {
+    const warm = typeof route.tenantId === 'string' ? this.#tenants.get(route.tenantId)?.models.get(entity) : undefined;
+    const model = warm !== undefined && Object.keys(route).length === 1 ? warm : this.#find(entity, route);
+    return model as unknown as EntityModel<E>;
+  }
+
+  /** The entity whose documents are in a collection at a place. */
+  modelOf(collection: string, route: RouteContext): AnyModel {
+    const entities = [...this.#templates.definitions()].filter(
+      ({ base, collection: own }) => base === undefined && own === collection,
+    );
+    if (entities.length === 0) {
+      throw new ConfigError({
+        message: `Cannot use the collection ${JSON.stringify(collection)}: no entity has it. Name its entity in initChronos({ entities: [...] })`,
+      });
+    }
+    const { databaseType } = this.#place(undefined, { ...route, collection }).database;
+    const [entity, another] = entities.filter((one) => (one.databaseType ?? databaseType) === databaseType);
+    if (entity === undefined || another !== undefined) {
+      throw new RouteMismatchError({
+        message: `Cannot use the collection ${JSON.stringify(collection)} in a ${databaseType} database: ${entity === undefined ? 'its entity does not belong there' : 'more than one entity has it'}`,
+      });
+    }
+    return this.#at(this.#place(entity, { ...route, collection }), entity);
+  }
+
+  /** Forgets what was made for a tenant, and cuts off whoever still holds it. */
+  forget(tenantId: string, places: readonly Place[], why: string): void {
+    this.#tenants.delete(tenantId);
+    for (const place of places) place.close(why);
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    unbind(this.#entities, this);
+    await this.#connections.close();
+    await this.#templates.close();
+    this.#tenants.clear();
+    this.#places.clear();
+  }
+
+  #find(entity: EntityClass, route: RouteContext): AnyModel {
+    const definition = definitionOf(entity);
+    if (!this.#templates.has(definition)) {
+      throw new ConfigError({
+        message: `Cannot use ${definition.name}: this registry does not have it. Name it in initChronos({ entities: [...] })`,
+      });
+    }
+    const place = this.#place(definition, { ...route, collection: definition.collection });
+    const model = this.#at(place, definition);
+    if (place.tenantId !== undefined && route.tenantId === place.tenantId && Object.keys(route).length === 1) {
+      this.#tenantModels(place.tenantId).models.set(entity, model);
+    }
+    return model;
+  }
+
+  #at(place: Place, definition: EntityDefinition): AnyModel {
+    if (this.#closed !== undefined) throw new ConfigError({ message: 'Cannot use a registry that is closed' });
+    const places = place.tenantId === undefined ? this.#places : this.#tenantModels(place.tenantId).places;
+    let models = places.get(place.id);
+    if (models === undefined) {
+      const client = this.#connections.get(place.connection);
+      models = new PlaceModels(place, client, this.#templates, (name) => this.#sibling(place, name));
+      places.set(place.id, models);
+    }
+    return models.of(definition);
+  }
+
+  #tenantModels(tenantId: string): TenantModels {
+    let known = this.#tenants.get(tenantId);
+    if (known === undefined) {
+      known = { models: new Map(), places: new Map() };
+      this.#tenants.set(tenantId, known);
+    }
+    return known;
+  }
+
+  /** The one place that an entity and a route agree on. */
+  #place(entity: EntityDefinition | undefined, route: Route): Place {
+    const completed = completedRoute(entity, route);
+    const { tenantId, databaseType, collection, ...more } = completed;
+    const isTenantAlone = tenantId !== undefined && Object.values(more).every((part) => part === undefined);
+    return isTenantAlone
+      ? this.directory.tenantPlace(tenantId, databaseType, collection)
+      : this.directory.place(completed);
+  }
+
+  /** What documents at a place refer to by name: at the same place, unless the entity belongs somewhere else. */
+  #sibling(place: Place, name: string): AnyModel | undefined {
+    const definition = this.#templates.named(name);
+    if (definition === undefined) return undefined;
+    const { databaseType = place.database.databaseType, tier, collection } = definition;
+    if (tier === 'generic' && place.database.tier !== 'generic') {
+      return this.#at(this.directory.place({ databaseType, tier, collection }), definition);
+    }
+    if (databaseType === place.database.databaseType) return this.#at(place, definition);
+    const { tier: placeTier, extIdentifier } = place.database;
+    const owner = place.tenantId === undefined ? { tier: placeTier, extIdentifier } : { tenantId: place.tenantId };
+    return this.#at(this.directory.place({ databaseType, collection, ...owner }), definition);
+  }
+}
+
+type Route = RouteContext & { readonly collection: string };
+
+/** A route with what the entity says of itself, and with the tenant of the context where it names nobody's data. */
+function completedRoute(entity: EntityDefinition | undefined, route: Route): Route {
+  const { databaseType, tier } = entity ?? {};
+  if (Object.hasOwn(route, 'tenantId')) requireTenantId(route.tenantId);
+  for (const [part, own] of Object.entries({ databaseType, tier })) {
+    const given = route[part as 'databaseType' | 'tier'];
+    if (own !== undefined && given !== undefined && given !== own) {
+      throw new RouteMismatchError({
+        message: `Cannot use ${entity?.name} with ${part} ${JSON.stringify(given)}: its entity is for ${JSON.stringify(own)}`,
+      });
+    }
+  }
+  const completed = { ...route, databaseType: route.databaseType ?? databaseType, tier: route.tier ?? tier };
+  const namesSomebody =
+    route.tenantId !== undefined ||
+    route.key !== undefined ||
+    route.dbName !== undefined ||
+    route.extIdentifier !== undefined ||
+    completed.databaseType === 'logs' ||
+    completed.tier === 'generic' ||
+    completed.tier === 'domain';
+  if (namesSomebody) return completed;
+  const tenantId = tenantInContext();
+  if (tenantId !== undefined) return { ...completed, tenantId };
+  throw new TenantNotFoundError({
+    tenantId: undefined,
+    message: `Cannot tell whose data ${entity?.name ?? route.collection} is to be: no tenant is named, and there is no context with one. Use forTenant(id), or runInChronosContext({ tenant: id }, ...)`,
+  });
+}
