@@ -8,10 +8,13 @@ export {
   type EntityClass,
   type EntityContent,
   type EntityDocument,
+  type EntityInstance,
   type EntityModel,
   type NewEntity,
   Virtuals,
 } from '../src/entity/entity-type.ts';
+export type { TransformOptions } from '../src/entity/safe-transform.ts';
+export { toInstance, toPlain } from '../src/entity/transform.ts';
 export { Base64 } from './base64.ts';
 export { ChronosEntity } from './chronos-entity.ts';
 export { Embedded } from './embedded.ts';

@@ -117,7 +117,6 @@ function entitySchema(
   if (base !== undefined) return schema;
   // As a path of the schema: without it documents would not show what is stored there.
   schema.add({ _system: mongoose.Schema.Types.Mixed } as never);
-  const key = (options.schemaOptions?.discriminatorKey as string | undefined) ?? '__t';
-  schema.plugin(chronos, { ...versioning, validate: ruleCheck(mongoose, target, key, versioning.validate) });
+  schema.plugin(chronos, { ...versioning, validate: ruleCheck(mongoose, target, versioning.validate) });
   return schema;
 }

@@ -3,8 +3,8 @@ import type { ChronosPluginOptions } from '../config/options.ts';
 import { EntityDefinitionError } from '../errors.ts';
 import { classChain } from './class-chain.ts';
 import type { EntityOptions } from './entity-options.ts';
+import { kindOf } from './kinds.ts';
 import { type AnyClass, declarationsOf, extensionsOf } from './metadata.ts';
-import { discriminatorValueOf } from './references.ts';
 import { versionCheck } from './version-check.ts';
 
 type Check = ChronosPluginOptions['validate'];
@@ -14,17 +14,14 @@ const unchecked = new WeakSet<AnyClass>();
 
 /**
  * The check of every version of an entity and of those that extend it, after the app's own; undefined where neither is.
- *
- * @param key what tells the documents of those apart
  */
-export function ruleCheck(mongoose: Mongoose, target: AnyClass, key: string, own: Check): Check {
+export function ruleCheck(mongoose: Mongoose, target: AnyClass, own: Check): Check {
   if (![target, ...extensionsOf(target)].some(hasRules)) {
     unchecked.add(target);
     return own;
   }
   const check = versionCheck(mongoose, target.name, (document) => {
-    const kind = extensionsOf(target).find((each) => discriminatorValueOf(each) === document[key]);
-    return kind === undefined ? [rulesOf(target)] : classChain(kind).map(rulesOf);
+    return classChain(kindOf(target, document)).map(rulesOf);
   });
   return (document) => {
     own?.(document);

@@ -91,6 +91,9 @@ type Members<T> = Pick<T, OwnKeys<T>>;
 
 type DefaultKeys<T> = T extends { readonly [Defaults]: infer K } ? K | '_id' | '_system' : '_id' | '_system';
 
+/** A plain instance of an entity's class: what it declares, and nothing of Mongoose's documents. */
+export type EntityInstance<E extends EntityClass> = Members<InstanceType<E>> & Pick<InstanceType<E>, '_id' | '_system'>;
+
 /** What `create` takes: everything but what has a default, and virtuals that can be set. */
 export type NewEntity<T extends ChronosModel<unknown>> = NewContent<EntityContent<T>, DefaultKeys<T>> &
   Partial<Pick<T, VirtualKeys<T>>>;

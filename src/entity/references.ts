@@ -17,7 +17,8 @@ function fieldReferences(field: FieldDeclaration, seen: Set<AnyClass>): AnyClass
   return [...direct, ...classesOf(field).flatMap((nested) => referencesOf(nested, seen))];
 }
 
-function referencedBy(reference: unknown): AnyClass[] {
+/** The classes that a reference leads to. */
+export function referencedBy(reference: unknown): AnyClass[] {
   return [unwrapped(reference)].flat().filter((each): each is AnyClass => typeof each === 'function');
 }
 

@@ -8,6 +8,8 @@ import {
   type EntityModel,
   entityModel,
   Prop,
+  toInstance,
+  toPlain,
   Virtuals,
 } from '../../decorators/index.ts';
 
@@ -154,6 +156,21 @@ test('the past is read-only', async () => {
   Users.asOf(at).create({ email: 'a@b.c' });
   expectTypeOf((await Users.asOf(at).find().lean())[0]!.email).toBeString();
   expectTypeOf((await Users.history('1'))[0]!.doc!.greet()).toBeString();
+});
+
+test('instances are of the class, and no documents', async () => {
+  const instance = toInstance(User, await Users.findOne().lean().orFail());
+  expectTypeOf(instance.greet()).toBeString();
+  expectTypeOf(instance.address!.isComplete()).toBeBoolean();
+  expectTypeOf(instance._id).toEqualTypeOf<Types.ObjectId>();
+  expectTypeOf(toInstance(User, await Users.find())[0]!.domain).toBeString();
+  // @ts-expect-error: an instance is not saved
+  instance.save();
+  expectTypeOf(toPlain(User, await Users.asOf(at).findOne().orFail())).toEqualTypeOf<Record<string, unknown>>();
+  // @ts-expect-error: there is no such option
+  toPlain(User, {}, { group: ['staff'] });
+  // @ts-expect-error: only documents and what is made of them
+  toPlain(User, 'id');
 });
 
 test('a patch is a deep partial of the content', async () => {
