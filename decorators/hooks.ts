@@ -1,5 +1,5 @@
 import type { Schema } from 'mongoose';
-import { type MemberDecorator, methodAt, ofMember } from './recording.ts';
+import { type MethodDecorator, methodAt, ofMember } from './recording.ts';
 
 /** What Mongoose has hooks for. */
 export type HookName =
@@ -40,12 +40,12 @@ type AnyHook = (name: HookName | RegExp, options: HookOptions, run: (...args: ne
  * @Pre('save') protected normalize() { this.email = this.email.toLowerCase(); }
  * @Pre('find') static onlyActive(this: Query<unknown, User>) { this.where({ active: true }); }
  */
-export function Pre(names: HookName | readonly HookName[] | RegExp, options: HookOptions = {}): MemberDecorator {
+export function Pre(names: HookName | readonly HookName[] | RegExp, options: HookOptions = {}): MethodDecorator {
   return hook('pre', names, options);
 }
 
 /** Makes a method run after an operation, with its result. Else like {@link Pre}. */
-export function Post(names: HookName | readonly HookName[] | RegExp, options: HookOptions = {}): MemberDecorator {
+export function Post(names: HookName | readonly HookName[] | RegExp, options: HookOptions = {}): MethodDecorator {
   return hook('post', names, options);
 }
 
@@ -53,7 +53,7 @@ function hook(
   when: 'pre' | 'post',
   names: HookName | readonly HookName[] | RegExp,
   options: HookOptions,
-): MemberDecorator {
+): MethodDecorator {
   return (target: unknown, at: unknown) => {
     const run = methodAt(target, at);
     const install = (schema: Schema) => {

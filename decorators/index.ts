@@ -22,6 +22,6 @@ export { type HookName, type HookOptions, Post, Pre } from './hooks.ts';
 export { Index, Indexed } from './indexed.ts';
 export { Plugin } from './plugin.ts';
 export { Prop, type PropOptions } from './prop.ts';
-export type { ClassDecorator, MemberDecorator, PropertyDecorator } from './recording.ts';
+export type { ClassDecorator, MethodDecorator, PropertyDecorator } from './recording.ts';
 export { Ref } from './ref.ts';
 export { Virtual, type VirtualOptions } from './virtual.ts';

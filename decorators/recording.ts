@@ -8,10 +8,10 @@ export interface PropertyDecorator {
   <This, Value>(target: undefined, context: ClassFieldDecoratorContext<This, Value>): void;
 }
 
-/** A decorator of methods and accessors, for legacy and for standard decorators. */
-export interface MemberDecorator {
+/** A decorator of methods, static or not, for legacy and for standard decorators; whatever the method has as `this`. */
+export interface MethodDecorator {
   (target: object, key: string | symbol, descriptor?: PropertyDescriptor): void;
-  (target: unknown, context: ClassMemberDecoratorContext): void;
+  (target: unknown, context: Pick<ClassMethodDecoratorContext, 'kind' | 'name' | 'metadata'>): void;
 }
 
 /** A decorator of classes, for legacy and for standard decorators. */

@@ -51,7 +51,7 @@ export function declarationsUnder(key: object): ClassDeclarations {
 export function declarationsOf(target: AnyClass): ClassDeclarations | undefined {
   const metadata: unknown = Object.hasOwn(target, METADATA) ? Reflect.get(target, METADATA) : undefined;
   const own = declarations.get(target);
-  return own ?? (metadata instanceof Object ? declarations.get(metadata) : undefined);
+  return own ?? (typeof metadata === 'object' && metadata !== null ? declarations.get(metadata) : undefined);
 }
 
 /** Records that a class is an entity, also for the entities it extends. */

@@ -72,9 +72,10 @@ function hooksOf(schema: Schema): unknown {
   return [_pres, _posts].map((hooks) => [...(hooks ?? [])].map(([name, all]) => [name, all.length]));
 }
 
-/** Schemas among the options are portrayed beside them. Functions are equal that read equal: some are made anew. */
+/** Schemas among the options are portrayed beside them. Functions are equal that read equal, but for
+ * spaces: some are made anew. */
 function withoutSchemas(value: unknown): unknown {
-  if (typeof value === 'function') return String(value);
+  if (typeof value === 'function') return String(value).replace(/\s+/g, ' ');
   if (typeof value !== 'object' || value === null) return value;
   if ('instanceOfSchema' in value) return 'a schema';
   if (Array.isArray(value)) return value.map(withoutSchemas);
