@@ -48,7 +48,7 @@ export class ReadHistory {
   async getLatest(id: unknown, options: VersionReadOptions = {}): Promise<unknown> {
     const store = await this.#versioned.store();
     const cast = this.#versioned.cast(id);
-    const head = await storedHead(store, cast, options.session ?? undefined);
+    const head = await storedHead(store, cast, this.#versioned.session(options));
     if (head !== undefined) return this.#versioned.currentDocument(store, head, options);
     return this.#deleted(store, cast, {}, options);
   }
@@ -56,7 +56,7 @@ export class ReadHistory {
   async getVersion(id: unknown, ov: number, options: VersionReadOptions = {}): Promise<unknown> {
     const store = await this.#versioned.store();
     const cast = this.#versioned.cast(id);
-    const version = await storedVersion(store, cast, ov, options.session ?? undefined).catch(nullIfMissing);
+    const version = await storedVersion(store, cast, ov, this.#versioned.session(options)).catch(nullIfMissing);
     if (version === null) return null;
     if (version.system.deleted === true) return this.#deleted(store, cast, { ov }, options);
     return this.#versioned.pastDocument(store, version, options);
@@ -66,7 +66,7 @@ export class ReadHistory {
     const store = await this.#versioned.store();
     const cast = this.#versioned.cast(id);
     const point = this.#versioned.point(at);
-    const version = await storedVersionAt(store, cast, point, options.session ?? undefined);
+    const version = await storedVersionAt(store, cast, point, this.#versioned.session(options));
     if (version === undefined) return this.#deleted(store, cast, { at: point }, options);
     return this.#versioned.pastDocument(store, version, options, point);
   }
@@ -79,14 +79,14 @@ export class ReadHistory {
   /** A deleted document as it last was, with the deletion in its bookkeeping; only on request. */
   async #deleted(store: Store, id: unknown, deletion: Deletion, options: VersionReadOptions): Promise<unknown> {
     if (options.includeDeleted !== true) return null;
-    const last = await deletedVersion(store, id, deletion, options.session ?? undefined);
+    const last = await deletedVersion(store, id, deletion, this.#versioned.session(options));
     return last === undefined ? null : this.#versioned.deletedDocument(store, last, options);
   }
 
   async *#versions(id: unknown, options: HistoryOptions): AsyncGenerator<Version<unknown>> {
     const store = await this.#versioned.store();
     let until: Date | null = null;
-    for await (const version of storedVersions(store, id, options, options.session ?? undefined)) {
+    for await (const version of storedVersions(store, id, options, this.#versioned.session(options))) {
       const deleted = version.system.deleted === true;
       const document = deleted ? null : this.#versioned.pastDocument(store, version, options);
       yield versionOf(version.system, until, document);
@@ -97,7 +97,7 @@ export class ReadHistory {
   async #contentOf(id: unknown, which: VersionReference | undefined, options: DiffOptions): Promise<RawDocument> {
     const store = await this.#versioned.store();
     const cast = this.#versioned.cast(id);
-    const version = await this.#find(store, cast, which, options.session ?? undefined);
+    const version = await this.#find(store, cast, which, this.#versioned.session(options));
     if (version === undefined) throw new NotFoundError(store.head.collectionName, cast);
     return version.system.deleted === true ? {} : contentOf(store, version);
   }

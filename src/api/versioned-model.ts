@@ -1,4 +1,5 @@
-import type { Model } from 'mongoose';
+import type { Model, mongo } from 'mongoose';
+import { callersSession } from '../callers-session.ts';
 import { type AnyModel, committerBehind } from '../capture/install.ts';
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
@@ -43,6 +44,11 @@ export class VersionedModel {
 
   async store(): Promise<Store> {
     return (await this.committer()).store;
+  }
+
+  /** The session that a call is part of. */
+  session(options: Pick<VersionReadOptions, 'session'>): mongo.ClientSession | undefined {
+    return callersSession(this.model, options);
   }
 
   /** The point in time that an instant names. */

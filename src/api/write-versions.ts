@@ -33,8 +33,10 @@ export class WriteVersions {
   async enrich(
     id: unknown,
     patch: RawDocument | readonly RawDocument[],
-    { session, includeDeleted = false, ...chronos }: EnrichOptions = {},
+    options: EnrichOptions = {},
   ): Promise<unknown> {
+    const { session: _given, includeDeleted = false, ...chronos } = options;
+    const session = this.#versioned.session(options);
     const committer = await this.#versioned.committer();
     const cast = this.#versioned.cast(id);
     const patches = [patch].flat() as RawDocument[];
@@ -43,14 +45,12 @@ export class WriteVersions {
     return this.#latest(committer, cast, session);
   }
 
-  async restore(
-    id: unknown,
-    target: RestoreTarget,
-    { session, ...chronos }: VersionWriteOptions = {},
-  ): Promise<unknown> {
+  async restore(id: unknown, target: RestoreTarget, options: VersionWriteOptions = {}): Promise<unknown> {
+    const { session: _given, ...chronos } = options;
+    const session = this.#versioned.session(options);
     const committer = await this.#versioned.committer();
     const cast = this.#versioned.cast(id);
-    const source = await this.#source(committer, cast, target, session ?? undefined);
+    const source = await this.#source(committer, cast, target, session);
     await restoreVersion(committer, source, effectiveOptions(chronos), { session });
     return this.#latest(committer, cast, session);
   }

@@ -1,4 +1,5 @@
 import type { Document, Model, mongo, PopulateOptions } from 'mongoose';
+import { callersSession } from '../callers-session.ts';
 import type { ChronosWriteOptions } from '../types.ts';
 import type { Point } from './instant.ts';
 import { instantOfDocument, markPast } from './past-document.ts';
@@ -94,7 +95,8 @@ function isDocument(value: unknown): value is Document {
 
 /** The documents and what they refer to are read in one snapshot, which populate inherits with the session. */
 async function inOneSnapshot(query: QueryInternals, exec: () => Promise<unknown>): Promise<unknown> {
-  const alone = query._mongooseOptions.populate === undefined || hasSession(query);
+  const alone =
+    query._mongooseOptions.populate === undefined || callersSession(query.model, query.options) !== undefined;
   if (alone) return exec();
   const session = query.model.db.getClient().startSession({ snapshot: true }) as unknown as mongo.ClientSession;
   query.options = { ...query.options, session };
@@ -105,14 +107,4 @@ async function inOneSnapshot(query: QueryInternals, exec: () => Promise<unknown>
     query.options = options;
     await session.endSession();
   }
-}
-
-/** A session of the caller's, or of the transaction around the call. */
-function hasSession({ options, model }: QueryInternals): boolean {
-  const { transactionAsyncLocalStorage: storage } = model.db.base as unknown as {
-    transactionAsyncLocalStorage?: { getStore(): { session?: mongo.ClientSession } | undefined };
-  };
-  return 'session' in options
-    ? options.session !== undefined && options.session !== null
-    : storage?.getStore()?.session !== undefined;
 }

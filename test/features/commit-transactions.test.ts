@@ -1,6 +1,6 @@
 import type { ClientSession, mongo } from 'mongoose';
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { chronos } from '../../src/index.ts';
+import { chronos, versioned } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 import { headsOf, numbersOf, recordsOf, storedVersions, upTo } from '../support/stored.ts';
 
@@ -55,6 +55,9 @@ async function writeAll(session?: ClientSession): Promise<void> {
   await Account.bulkSave(saved, inSession);
   await Account.deleteOne({ _id: 4 }, inSession);
   await Account.deleteMany({ _id: { $in: [12, 13] } }, inSession);
+  await versioned(Account).enrich(11, { n: 7 }, inSession);
+  await versioned(Account).restore(14, { ov: 0 }, inSession);
+  expect((await versioned(Account).getLatest(11, inSession))?.n).toBe(7);
 }
 
 describe('an aborted transaction leaves nothing', () => {
@@ -94,7 +97,17 @@ describe('an aborted transaction leaves nothing', () => {
   });
 });
 
-const COMMITTED = { 0: upTo(3), 1: upTo(4), 2: upTo(2), 3: upTo(1), 4: upTo(1), 10: upTo(1), 12: upTo(2), 15: upTo(1) };
+const COMMITTED = {
+  0: upTo(3),
+  1: upTo(4),
+  2: upTo(2),
+  3: upTo(1),
+  4: upTo(1),
+  10: upTo(1),
+  11: upTo(2),
+  12: upTo(2),
+  15: upTo(1),
+};
 
 test.each([true, false])('a committed transaction makes each version once, session passed on: %s', async (passed) => {
   await mongoose.connection.transaction((session) => writeAll(passed ? session : undefined));
