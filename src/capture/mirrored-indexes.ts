@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { mongo, Schema } from 'mongoose';
 import type { Store } from '../commit/store.ts';
 
@@ -11,23 +12,34 @@ const IN_ORDER = { '_id.ov': { $gte: 0 } } as const;
 const BY_UNTIL = { [UNTIL]: { $exists: true } } as const;
 const BY_FROM = { [FROM]: { $exists: true } } as const;
 
+/** Of a collection's 64 indexes, those that are left beside the one of `_id` and the two of `versionIndexes`. */
+const MAX_INDEXES = 61;
+const MAX_FIELDS = 32;
+
 type Index = readonly [keys: Record<string, mongo.IndexDirection>, options: mongo.CreateIndexesOptions];
 
 /**
  * The indexes by which versions are found that were current at an instant, among all of them and by the fields of each
  * of the schema's indexes, so that a filter finds its way into the past as it does into the present. Never unique and
- * never expiring. See `interval-tree.ts` for why there are two behind a field: with either alone, and the other end of
+ * never expiring, and no more than the server takes: without one a read of the past is slow, but a write that finds the
+ * collection without room for it would fail. See `interval-tree.ts` for why there are two behind a field: with either alone, and the other end of
  * the interval as a further key, a search reads four times as many keys as it finds.
  */
 export function mirroredIndexes(schema: Schema): Store['indexes'] {
   const mirrored = schema.indexes().flatMap(([keys, { collation, partialFilterExpression }]) => {
     const entries = Object.entries(keys as Record<string, mongo.IndexDirection>);
-    if (!entries.every(([path, direction]) => path !== '_id' && (direction === 1 || direction === -1))) return [];
+    if (!entries.every(isMirrored)) return [];
     const kept = Object.entries({ collation, partialFilterExpression });
     return mirroredIndex(entries, Object.fromEntries(kept.filter(([, value]) => value !== undefined)));
   });
   const differing = new Map(mirrored.map((index) => [JSON.stringify(index), index]));
-  return [[{ [NODE]: 1, [UNTIL]: 1, [FROM]: 1 }, { partialFilterExpression: OF_ALL_INTERVALS }], ...differing.values()];
+  const ofAll: Index = [{ [NODE]: 1, [UNTIL]: 1, [FROM]: 1 }, { partialFilterExpression: OF_ALL_INTERVALS }];
+  return [ofAll, ...differing.values()].slice(0, MAX_INDEXES);
+}
+
+/** A wildcard stands for no field, and may not be in an index with others. */
+function isMirrored([path, direction]: [string, mongo.IndexDirection]): boolean {
+  return path !== '_id' && !path.endsWith('$**') && (direction === 1 || direction === -1);
 }
 
 /**
@@ -37,13 +49,21 @@ export function mirroredIndexes(schema: Schema): Store['indexes'] {
 function mirroredIndex(fields: [string, mongo.IndexDirection][], options: mongo.CreateIndexesOptions): Index[] {
   const first = Object.fromEntries(fields.slice(0, 1));
   const inOrder = { ...Object.fromEntries(fields), [NODE]: 1, [UNTIL]: 1, [FROM]: 1 };
-  const limitedTo = (condition: object) => ({
-    ...options,
-    partialFilterExpression: { ...options.partialFilterExpression, ...condition },
-  });
+  const hasRoom = Object.keys(inOrder).length <= MAX_FIELDS;
   return [
-    [{ ...first, [NODE]: 1, [UNTIL]: 1 }, limitedTo(BY_UNTIL)],
-    [{ ...first, [NODE]: 1, [FROM]: 1 }, limitedTo(BY_FROM)],
-    ...(fields.length > 1 ? [[inOrder, limitedTo(IN_ORDER)] as const] : []),
+    limited({ ...first, [NODE]: 1, [UNTIL]: 1 }, options, BY_UNTIL),
+    limited({ ...first, [NODE]: 1, [FROM]: 1 }, options, BY_FROM),
+    ...(fields.length > 1 && hasRoom ? [limited(inOrder, options, IN_ORDER)] : []),
   ];
+}
+
+/**
+ * An index limited to what a condition holds for, and to what the schema's own is limited to. The server names indexes
+ * by their keys; those that differ from others of the same keys by their options need a name that tells them apart.
+ */
+function limited(keys: Index[0], options: mongo.CreateIndexesOptions, condition: object): Index {
+  const partialFilterExpression = { ...options.partialFilterExpression, ...condition };
+  if (Object.keys(options).length === 0) return [keys, { partialFilterExpression }];
+  const digest = createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 8);
+  return [keys, { ...options, partialFilterExpression, name: `${Object.entries(keys).flat().join('_')}_${digest}` }];
 }

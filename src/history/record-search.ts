@@ -55,6 +55,5 @@ function pathsOf(filter: Filter): string[] {
 }
 
 function leads(keys: mongo.IndexSpecification, path: string): boolean {
-  const [first] = Object.keys(keys);
-  return first === path || first === '$**' || first?.endsWith('.$**') === true;
+  return Object.keys(keys)[0] === path;
 }
