@@ -148,13 +148,15 @@ export class VersionNotFoundError extends ChronosError {
 export class UnknownOutcomeError extends ChronosError {
   override readonly name = 'UnknownOutcomeError';
   readonly code = 'CHRONOS_UNKNOWN_OUTCOME';
-  override readonly retryable = true;
+  /** Only with an `opId`: without one, the same call might be carried out twice. */
+  override readonly retryable: boolean;
   readonly opId: string | undefined;
 
   constructor(collection: string, opId: string | undefined, cause: unknown) {
     const next = opId === undefined ? 'Read the document to see' : `Ask outcome('${opId}') later`;
     super({ message: `Cannot tell whether the write to ${collection} was committed. ${next}`, cause });
     this.opId = opId;
+    this.retryable = opId !== undefined;
   }
 }
 

@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Model } from 'mongoose';
 import { installApi } from './api/install-api.ts';
 import { type AnyModel, installCapture } from './capture/install.ts';
-import { type ChronosPluginOptions, resolveOptions } from './config/options.ts';
+import { type ChronosOptions, type ChronosPluginOptions, resolveOptions } from './config/options.ts';
 import { ConfigError } from './errors.ts';
 import { PastReader } from './history/past-reader.ts';
 
@@ -10,7 +11,7 @@ interface AnySchema {
   on(event: 'init', listener: (model: Model<unknown>) => void): unknown;
 }
 
-const applied = new WeakMap<object, string>();
+const applied = new WeakMap<object, ChronosOptions>();
 
 /**
  * Mongoose plugin that keeps the history of every document of a schema. The app's own calls stay as they are; each
@@ -25,16 +26,15 @@ const applied = new WeakMap<object, string>();
  */
 export function chronos(schema: AnySchema, options?: ChronosPluginOptions): void {
   const resolved = resolveOptions(options);
-  const signature = JSON.stringify(resolved);
   const before = applied.get(schema);
-  if (before === signature) return;
   if (before !== undefined) {
+    if (isDeepStrictEqual(before, resolved)) return;
     throw new ConfigError({
       message:
         'Cannot apply chronos twice to one schema with different options. Apply it once, to the schema or globally',
     });
   }
-  applied.set(schema, signature);
+  applied.set(schema, resolved);
   schema.on('init', (model: Model<unknown>) => install(model as AnyModel));
 
   function install(model: AnyModel): void {

@@ -1,8 +1,8 @@
 import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
+import { dropHistory } from '../commit/history-collections.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
-import { forgetVersions } from '../commit/versions-collection.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 
 /** How documents from before the plugin are adopted. */
@@ -83,7 +83,7 @@ export async function adopt(store: Store, options: AdoptOptions = {}): Promise<A
  * through the plugin any more: a write would begin a new history.
  */
 export async function unadopt(store: Store, options: UnadoptOptions = {}): Promise<UnadoptReport> {
-  const { batchSize = BATCH_SIZE, onProgress, dropHistory = false } = options;
+  const { batchSize = BATCH_SIZE, onProgress } = options;
   let cleared = 0;
   const marked = store.head.find({ _system: { $exists: true } }, { ...inIdOrder, projection: { _id: 1 } });
   for await (const batch of batchesOf(marked, batchSize)) {
@@ -92,10 +92,7 @@ export async function unadopt(store: Store, options: UnadoptOptions = {}): Promi
     cleared += modifiedCount;
     onProgress?.({ done: cleared });
   }
-  if (dropHistory) {
-    await store.versions.drop().catch(() => undefined);
-    forgetVersions(store);
-  }
+  if (options.dropHistory === true) await dropHistory(store);
   return { cleared };
 }
 

@@ -2,6 +2,7 @@ import { ADMINISTRATION, type AdministrationStatics, administration } from '../a
 import type { AnyModel } from '../capture/install.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { runWithWriteOptions } from '../context.ts';
+import { ConfigError } from '../errors.ts';
 import { modelAsOf } from '../history/model-as-of.ts';
 import { refusePast } from '../history/past-document.ts';
 import { installPopulateAsOf, installQueryAsOf, queryAsOf } from '../history/query-as-of.ts';
@@ -150,10 +151,23 @@ function guardWrites(model: AnyModel): void {
       return original.apply(this, args);
     });
   }
+  const create = model.create as unknown as Method;
+  define(model, 'create', async function (this: object, ...args: unknown[]) {
+    const [documents, options] = args as [unknown, SaveOptions];
+    const isRepeated = Array.isArray(documents) && documents.length > 1 && options?.chronos?.opId !== undefined;
+    if (isRepeated) throw savedOneByOne(model.modelName);
+    return create.apply(this, args);
+  });
   const bulkSave = model.bulkSave as unknown as Method;
   define(model, 'bulkSave', async function (this: object, ...args: unknown[]) {
     for (const document of [args[0]].flat()) refusePast(document as object, 'bulkSave');
     return bulkSave.apply(this, args);
+  });
+}
+
+function savedOneByOne(model: string): ConfigError {
+  return new ConfigError({
+    message: `Cannot create several documents of ${model} under one opId: each is a write of its own. Use ${model}.insertMany, which is one`,
   });
 }
 

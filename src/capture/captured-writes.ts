@@ -1,8 +1,8 @@
 import type { DeleteMethod, DriverOptions, Filter, ManyCounts, UpdateMethod } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
+import { renameHistory } from '../commit/history-collections.ts';
 import { once } from '../commit/once.ts';
 import { idKey } from '../commit/pinned-id.ts';
-import { forgetVersions } from '../commit/versions-collection.ts';
 import { writeBulk } from '../commit/write-bulk.ts';
 import { effectiveOptions, type WriteTarget } from '../context.ts';
 import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
@@ -90,19 +90,10 @@ export class CapturedWrites {
 
   initializeUnorderedBulkOp = (): never => this.#refuseBuilder('initializeUnorderedBulkOp');
 
-  /** The versions go with their documents. */
-  drop = async (...args: never[]): Promise<unknown> => {
-    const { store } = this.#committer;
-    forgetVersions(store);
-    await store.versions.drop().catch(() => undefined);
-    return this.#native.drop(...args);
-  };
-
+  /** The history goes with its documents; so it does when they are dropped, which the database is told. */
   rename = async (name: string, ...args: never[]): Promise<unknown> => {
-    const { store } = this.#committer;
     const renamed = await this.#native.rename(name, ...args);
-    forgetVersions(store);
-    await store.versions.rename(`${name}_ver`).catch(() => undefined);
+    await renameHistory(this.#committer.store, name);
     return renamed;
   };
 

@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts';
 import { Committer } from '../commit/committer.ts';
 import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
+import { ConfigError } from '../errors.ts';
 import type { RawDocument } from '../types.ts';
 import type { PastReader } from './capture-target.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
@@ -116,6 +117,7 @@ function committerOf(
   const client = conn.getClient() as unknown as mongo.MongoClient;
   const known = committers.get(driver) ?? watchedCommitter(client, driver.namespace);
   if (known !== undefined) {
+    if (model.baseModelName === undefined) requireSameOptions(model, known.store, options);
     committers.set(driver, known);
     return known;
   }
@@ -136,6 +138,15 @@ function committerOf(
   committers.set(driver, committer);
   watchClient(committer);
   return committer;
+}
+
+/** Writes of one collection are kept in one way; what one model asks for, another cannot leave out. */
+function requireSameOptions({ modelName }: AnyModel, store: Store, options: ChronosOptions): void {
+  const { collectionVersion, validate, clock = systemClock } = options;
+  if (store.collectionVersion === collectionVersion && store.validate === validate && store.clock === clock) return;
+  throw new ConfigError({
+    message: `Cannot use ${modelName}: another model of ${store.head.collectionName} has chronos with other options (collectionVersion, validate or clock). Give both the same`,
+  });
 }
 
 /** What of the Mongoose instance behind a connection is not in its types. */

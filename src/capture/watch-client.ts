@@ -1,9 +1,10 @@
 import type { mongo } from 'mongoose';
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
-import { forgetVersions } from '../commit/versions-collection.ts';
+import { dropHistory, forgetHistory } from '../commit/history-collections.ts';
 import { writeBulk } from '../commit/write-bulk.ts';
 import { effectiveOptions } from '../context.ts';
+import { ConfigError } from '../errors.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
 import { bulkItems } from './bulk-items.ts';
 
@@ -59,22 +60,19 @@ export function watchedCommitter(client: mongo.MongoClient, namespace: string): 
 
 const databases = new WeakSet<mongo.Db>();
 
-/** What is dropped takes its versions along, and they are set up anew when it comes back. */
+/** What is dropped takes its history along, and they are set up anew when it comes back. */
 function watchDatabase(db: mongo.Db, committers: Committers): void {
   if (databases.has(db)) return;
   databases.add(db);
   const { dropDatabase, dropCollection } = db;
   db.dropDatabase = async (...args) => {
     const dropped = await dropDatabase.apply(db, args);
-    for (const { store } of committers.inDatabase(db.databaseName)) forgetVersions(store);
+    for (const { store } of committers.inDatabase(db.databaseName)) forgetHistory(store);
     return dropped;
   };
   db.dropCollection = async (name, ...args) => {
     const committer = committers.get(`${db.databaseName}.${name}`);
-    if (committer !== undefined) {
-      await dropCollection.call(db, committer.store.versions.collectionName).catch(() => false);
-      forgetVersions(committer.store);
-    }
+    if (committer !== undefined) await dropHistory(committer.store);
     return dropCollection.call(db, name, ...args);
   };
 }
@@ -89,6 +87,13 @@ function watchBulkWrite(client: mongo.MongoClient, committers: Committers, drive
     if (!versioned) return native.call(client, operations as never, options as never);
     return new ClientBulkWrite(client, committers, driver, options as DriverOptions).run(operations);
   }) as unknown as typeof client.bulkWrite;
+}
+
+function ofOneCollection(): ConfigError {
+  return new ConfigError({
+    message:
+      'Cannot make a bulk write of several collections once (opId) or within a deadline (deadlineMs): it is not one write. Use bulkWrite of each model',
+  });
 }
 
 type Count = 'insertedCount' | 'upsertedCount' | 'matchedCount' | 'modifiedCount' | 'deletedCount';
@@ -156,6 +161,7 @@ class ClientBulkWrite {
       return collection.bulkWrite(operations as never[], options as object);
     }
     const attribution = effectiveOptions(chronos as ChronosWriteOptions | undefined);
+    if (attribution.opId !== undefined || attribution.deadlineMs !== undefined) throw ofOneCollection();
     return writeBulk(committer, bulkItems(committer.store.head, operations, options, attribution), options);
   }
 

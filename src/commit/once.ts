@@ -19,9 +19,9 @@ interface Operation {
 const REMEMBERED_SECONDS = 30 * 24 * 3600;
 
 /**
- * Carries out a call within its deadline and, where it names an `opId`, once however often it is made: the first commit leaves its result under the `opId`, in the same
- * transaction, and every other call with that `opId` returns that result and writes nothing. Calls made at the same
- * time meet at the record, so that one of them waits for the other.
+ * Carries out a call within its deadline and, where it names an `opId`, once however often it is made: the first commit
+ * leaves its result under the `opId`, in the same transaction, and every other call with that `opId` returns that result
+ * and writes nothing. Calls made at the same time meet at the record, so that one of them waits for the other.
  */
 export async function once<T>(
   store: Store,
@@ -101,6 +101,11 @@ async function ensureOperations(store: Store): Promise<void> {
     pending.catch(() => ready.delete(store));
   }
   await pending;
+}
+
+/** Forgets that the collection exists, after something dropped it. */
+export function forgetOperations(store: Store): void {
+  ready.delete(store);
 }
 
 /** Bounds how long a caller waits. A write that is still under way then may be committed or not. */
