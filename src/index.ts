@@ -1,5 +1,6 @@
 export type { AdministrationStatics, CollectionTarget } from './admin/administration.ts';
-export type { AdoptOptions, AdoptReport, UnadoptOptions, UnadoptReport } from './admin/adopt.ts';
+export type { AdoptOptions, AdoptProgress, AdoptReport, UnadoptOptions, UnadoptReport } from './admin/adopt.ts';
+export type { CompactOptions, CompactReport } from './admin/compact.ts';
 export type { Finding, FindingKind } from './admin/judge.ts';
 export type { RecoverReport } from './admin/recover.ts';
 export type { VerifyOptions, VerifyReport } from './admin/verify.ts';
@@ -11,6 +12,7 @@ export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
 export { Chronos, type CollectionRoute, type Operations } from './client/chronos.ts';
 export { initChronos } from './client/init-chronos.ts';
+export type { Clock } from './clock.ts';
 export {
   type ChronosConfig,
   type CollectionMapConfig,
@@ -35,6 +37,7 @@ export { chronos } from './plugin.ts';
 export type {
   RestoreAction,
   RestoreCollectionOptions,
+  RestoreCounts,
   RestoreProgress,
   RestoreReport,
 } from './restore/restore-collection.ts';

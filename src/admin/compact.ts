@@ -4,6 +4,7 @@ import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { inTransaction } from '../commit/transaction.ts';
 import { entriesOf } from '../commit/version-record.ts';
+import { BY_ID } from '../system/version-indexes.ts';
 
 export interface CompactOptions {
   /**
@@ -39,8 +40,7 @@ const BATCH_BYTES = 8_000_000;
 export async function compactVersions(store: Store, options: CompactOptions = {}): Promise<CompactReport> {
   let records = 0;
   for await (const batch of batches(store, options.before ?? store.clock.now())) {
-    await rewrite(store, batch);
-    records += batch.length;
+    records += await rewrite(store, batch);
     options.onProgress?.(records);
   }
   if (options.releaseSpace === true) {
@@ -52,8 +52,7 @@ export async function compactVersions(store: Store, options: CompactOptions = {}
 
 async function* batches(store: Store, before: Date): AsyncGenerator<Uint8Array[]> {
   const filter = { '_system.until': { $lt: before }, '_system.compact': { $exists: false } } as Filter;
-  const order = { '_id.id': 1, '_id.ov': 1 } as const;
-  const cursor = store.versions.find(filter, { sort: order, hint: order, raw: true, batchSize: BATCH_RECORDS });
+  const cursor = store.versions.find(filter, { sort: BY_ID, hint: BY_ID, raw: true, batchSize: BATCH_RECORDS });
   let batch: Uint8Array[] = [];
   let bytes = 0;
   for await (const record of cursor) {
@@ -67,18 +66,23 @@ async function* batches(store: Store, before: Date): AsyncGenerator<Uint8Array[]
   if (batch.length > 0) yield batch;
 }
 
-/** A record that retention or another run took away meanwhile stays away: only what is deleted is written again. */
-async function rewrite(store: Store, batch: readonly Uint8Array[]): Promise<void> {
+/**
+ * A record that retention or another run took away meanwhile stays away: only what is deleted is written again. A batch
+ * that misses one is left for the next run.
+ *
+ * @returns how many records were rewritten
+ */
+async function rewrite(store: Store, batch: readonly Uint8Array[]): Promise<number> {
   const records = batch.map((bytes) => marked(store, bytes));
-  await inTransaction(store, undefined, async ({ session }) => {
+  return inTransaction(store, undefined, async ({ session }) => {
     const ids = records.map((record) => record.get('_id') as never);
     const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids } }, { session });
-    const present = deletedCount === records.length ? records : [];
-    if (present.length > 0) {
-      await store.versions.insertMany(present as never[], { session, forceServerObjectId: true });
-    } else if (deletedCount > 0) {
-      await session.abortTransaction();
+    if (deletedCount < records.length) {
+      if (deletedCount > 0) await session.abortTransaction();
+      return 0;
     }
+    await store.versions.insertMany(records as never[], { session, forceServerObjectId: true });
+    return records.length;
   });
 }
 

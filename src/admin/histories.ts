@@ -3,6 +3,7 @@ import { compareValues } from '../bson/compare.ts';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { systemOf } from '../commit/version-record.ts';
+import { BY_ID } from '../system/version-indexes.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
 import type { StoredHistory } from './judge.ts';
 
@@ -69,7 +70,7 @@ function headRows(store: Store, filter: Filter, session?: Session): mongo.FindCu
 }
 
 function recordRows(store: Store, filter: Filter, session?: Session): mongo.FindCursor<RawDocument> {
-  const sort = { '_id.id': 1, '_id.ov': 1 } as const;
+  const sort = BY_ID;
   return store.versions.find(filter, {
     projection: { _id: 1, _system: 1 },
     sort,

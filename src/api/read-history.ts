@@ -1,12 +1,13 @@
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
-import { NotFoundError, VersionNotFoundError } from '../errors.ts';
+import { NotFoundError } from '../errors.ts';
 import { diffDocuments, toJsonPatch } from '../history/diff.ts';
 import {
   contentOf,
   type Deletion,
   deletedVersion,
   type Page,
+  requireVersion,
   type StoredVersion,
   storedHead,
   storedVersion,
@@ -56,8 +57,8 @@ export class ReadHistory {
   async getVersion(id: unknown, ov: number, options: VersionReadOptions = {}): Promise<unknown> {
     const store = await this.#versioned.store();
     const cast = this.#versioned.cast(id);
-    const version = await storedVersion(store, cast, ov, this.#versioned.session(options)).catch(nullIfMissing);
-    if (version === null) return null;
+    const version = await storedVersion(store, cast, ov, this.#versioned.session(options));
+    if (version === undefined) return null;
     if (version.system.deleted === true) return this.#deleted(store, cast, { ov }, options);
     return this.#versioned.pastDocument(store, version, options);
   }
@@ -96,25 +97,22 @@ export class ReadHistory {
 
   async #contentOf(id: unknown, which: VersionReference | undefined, options: DiffOptions): Promise<RawDocument> {
     const store = await this.#versioned.store();
-    const cast = this.#versioned.cast(id);
-    const version = await this.#find(store, cast, which, this.#versioned.session(options));
-    if (version === undefined) throw new NotFoundError(store.head.collectionName, cast);
+    const version = await this.#find(store, this.#versioned.cast(id), which, this.#versioned.session(options));
     return version.system.deleted === true ? {} : contentOf(store, version);
   }
 
-  #find(
+  async #find(
     store: Store,
     id: unknown,
     which: VersionReference | undefined,
     session: DriverOptions['session'],
-  ): Promise<StoredVersion | undefined> {
-    if (which === undefined) return storedHead(store, id, session);
-    if (typeof which === 'number') return storedVersion(store, id, which, session);
-    return storedVersionAt(store, id, this.#versioned.point(which), session);
+  ): Promise<StoredVersion> {
+    if (which !== undefined) {
+      const version = typeof which === 'number' ? which : this.#versioned.point(which);
+      return requireVersion(store, id, version, session);
+    }
+    const head = await storedHead(store, id, session);
+    if (head === undefined) throw new NotFoundError(store.head.collectionName, id);
+    return head;
   }
-}
-
-function nullIfMissing(error: unknown): null {
-  if (error instanceof VersionNotFoundError) return null;
-  throw error;
 }

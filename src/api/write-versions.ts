@@ -2,8 +2,7 @@ import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { effectiveOptions } from '../context.ts';
 import { enrichDocument } from '../enrich/enrich.ts';
-import { VersionNotFoundError } from '../errors.ts';
-import { type StoredVersion, storedHead, storedVersion, storedVersionAt } from '../history/document-history.ts';
+import { requireVersion, type StoredVersion, storedHead } from '../history/document-history.ts';
 import { restoreVersion } from '../restore/restore.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
 import type { VersionedModel } from './versioned-model.ts';
@@ -66,11 +65,7 @@ export class WriteVersions {
     target: RestoreTarget,
     session: DriverOptions['session'],
   ): Promise<StoredVersion> {
-    if ('ov' in target) return storedVersion(store, id, target.ov, session);
-    const point = this.#versioned.point('cv' in target ? target : target.at);
-    const version = await storedVersionAt(store, id, point, session);
-    if (version !== undefined) return version;
-    const wanted = point instanceof Date ? point.toISOString() : `collection version ${point.cv}`;
-    throw new VersionNotFoundError(store.head.collectionName, id, `a version as of ${wanted}`);
+    const which = 'ov' in target ? target.ov : this.#versioned.point('cv' in target ? target : target.at);
+    return requireVersion(store, id, which, session);
   }
 }

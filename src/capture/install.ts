@@ -4,6 +4,7 @@ import { Committer } from '../commit/committer.ts';
 import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
+import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import type { PastReader } from './capture-target.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
@@ -124,7 +125,7 @@ function committerOf(
   const { mongo: driverModule, driver: drivers } = conn.base as unknown as MongooseInternals;
   const store: Store = {
     head: driver,
-    versions: (conn.db as mongo.Db).collection<RawDocument>(`${native.name}_ver`),
+    versions: (conn.db as mongo.Db).collection<RawDocument>(versionsOf(native.name)),
     client,
     mongo: driverModule,
     bson: driverModule.BSON,

@@ -1,22 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { mongo, Schema } from 'mongoose';
 import type { Store } from '../commit/store.ts';
+import { BY_INTERVAL, IN_ORDER, OF_ALL_INTERVALS, type VersionIndex } from '../system/version-indexes.ts';
 
 const NODE = '_system.node';
 const UNTIL = '_system.until';
 const FROM = '_system.updatedAt';
 
-/** Limit indexes to what is true of every record they are for, so that they serve only queries that say it. */
-const OF_ALL_INTERVALS = { '_system.ov': { $gte: 0 } } as const;
-const IN_ORDER = { '_id.ov': { $gte: 0 } } as const;
+/** True of every record that was current for a while: each side of the tree is searched by one of them. */
 const BY_UNTIL = { [UNTIL]: { $exists: true } } as const;
 const BY_FROM = { [FROM]: { $exists: true } } as const;
 
 /** Of a collection's 64 indexes, those that are left beside the one of `_id` and the two of `versionIndexes`. */
 const MAX_INDEXES = 61;
 const MAX_FIELDS = 32;
-
-type Index = readonly [keys: Record<string, mongo.IndexDirection>, options: mongo.CreateIndexesOptions];
 
 /**
  * The indexes by which versions are found that were current at an instant, among all of them and by the fields of each
@@ -33,7 +30,7 @@ export function mirroredIndexes(schema: Schema): Store['indexes'] {
     return mirroredIndex(entries, Object.fromEntries(kept.filter(([, value]) => value !== undefined)));
   });
   const differing = new Map(mirrored.map((index) => [JSON.stringify(index), index]));
-  const ofAll: Index = [{ [NODE]: 1, [UNTIL]: 1, [FROM]: 1 }, { partialFilterExpression: OF_ALL_INTERVALS }];
+  const ofAll: VersionIndex = [BY_INTERVAL, { partialFilterExpression: OF_ALL_INTERVALS }];
   return [ofAll, ...differing.values()].slice(0, MAX_INDEXES);
 }
 
@@ -46,9 +43,9 @@ function isMirrored([path, direction]: [string, mongo.IndexDirection]): boolean 
  * An index of several fields is mirrored once more: behind its first field the tree is searched once for each value of
  * that, behind all of them for each document; but only the latter has the documents in the order of the index.
  */
-function mirroredIndex(fields: [string, mongo.IndexDirection][], options: mongo.CreateIndexesOptions): Index[] {
+function mirroredIndex(fields: [string, mongo.IndexDirection][], options: mongo.CreateIndexesOptions): VersionIndex[] {
   const first = Object.fromEntries(fields.slice(0, 1));
-  const inOrder = { ...Object.fromEntries(fields), [NODE]: 1, [UNTIL]: 1, [FROM]: 1 };
+  const inOrder = { ...Object.fromEntries(fields), ...BY_INTERVAL };
   const hasRoom = Object.keys(inOrder).length <= MAX_FIELDS;
   return [
     limited({ ...first, [NODE]: 1, [UNTIL]: 1 }, options, BY_UNTIL),
@@ -61,7 +58,7 @@ function mirroredIndex(fields: [string, mongo.IndexDirection][], options: mongo.
  * An index limited to what a condition holds for, and to what the schema's own is limited to. The server names indexes
  * by their keys; those that differ from others of the same keys by their options need a name that tells them apart.
  */
-function limited(keys: Index[0], options: mongo.CreateIndexesOptions, condition: object): Index {
+function limited(keys: VersionIndex[0], options: mongo.CreateIndexesOptions, condition: object): VersionIndex {
   const partialFilterExpression = { ...options.partialFilterExpression, ...condition };
   if (Object.keys(options).length === 0) return [keys, { partialFilterExpression }];
   const digest = createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 8);

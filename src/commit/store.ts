@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Clock } from '../clock.ts';
+import type { VersionIndex } from '../system/version-indexes.ts';
 import type { Bson, RawDocument } from '../types.ts';
 
 export type HeadCollection = mongo.Collection<RawDocument>;
@@ -24,5 +25,5 @@ export interface Store {
   /** Whether versions are numbered across the collection, in commit order (`cv`). */
   readonly collectionVersion: boolean;
   /** Index keys of the schema, mirrored on the versions so that the past is queried as fast as the present. */
-  readonly indexes: readonly (readonly [keys: mongo.IndexSpecification, options: mongo.CreateIndexesOptions])[];
+  readonly indexes: readonly VersionIndex[];
 }

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { OWN_INDEXES } from '../system/version-indexes.ts';
 import { requirePreconditions } from './preconditions.ts';
 import type { Store } from './store.ts';
 import { isInTransaction } from './transaction.ts';
@@ -39,13 +40,8 @@ async function create(store: Store): Promise<boolean> {
   return isNew;
 }
 
-/** The indexes of the versions: two that the library itself relies on, and those that mirror the schema's. */
-export function versionIndexes(store: Store): Store['indexes'] {
-  return [
-    [{ '_id.id': 1, '_id.ov': 1 }, { unique: true }],
-    [{ '_id.id': 1, '_system.until': 1 }, {}],
-    ...store.indexes,
-  ];
+export function versionIndexes({ indexes }: Store): Store['indexes'] {
+  return [...OWN_INDEXES, ...indexes];
 }
 
 async function createCollection(db: mongo.Db, name: string): Promise<boolean> {

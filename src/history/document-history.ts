@@ -59,18 +59,16 @@ export async function storedHead(
   return bytes === undefined ? undefined : { system: systemOfBytes(store.bson, bytes), bytes, isHead: true };
 }
 
-/** @throws VersionNotFoundError */
 export async function storedVersion(
   store: Store,
   id: unknown,
   ov: number,
   session?: mongo.ClientSession,
-): Promise<StoredVersion> {
+): Promise<StoredVersion | undefined> {
   const head = await storedHead(store, id, session);
   if (head?.system.ov === ov) return head;
   const bytes = await findRaw(store.versions, { '_id.id': id, '_id.ov': ov } as Filter, session);
-  if (bytes === undefined) throw new VersionNotFoundError(store.head.collectionName, id, `version ${ov}`);
-  return storedRecord(store, bytes);
+  return bytes === undefined ? undefined : storedRecord(store, bytes);
 }
 
 /** The version that was current at an instant; undefined before the document's creation and while it was deleted. */
@@ -86,6 +84,26 @@ export async function storedVersionAt(
   if (current !== undefined) return { system: systemOfBytes(store.bson, current), bytes: current, isHead: true };
   const past = await record();
   return past === undefined ? undefined : storedRecord(store, past);
+}
+
+/** @throws VersionNotFoundError where a document has no version of that number, or none at that instant */
+export async function requireVersion(
+  store: Store,
+  id: unknown,
+  which: number | Point,
+  session?: mongo.ClientSession,
+): Promise<StoredVersion> {
+  const isNumber = typeof which === 'number';
+  const version = await (isNumber
+    ? storedVersion(store, id, which, session)
+    : storedVersionAt(store, id, which, session));
+  if (version !== undefined) return version;
+  const wanted = isNumber ? `version ${which}` : `a version as of ${formatPoint(which)}`;
+  throw new VersionNotFoundError(store.head.collectionName, id, wanted);
+}
+
+function formatPoint(at: Point): string {
+  return at instanceof Date ? at.toISOString() : `collection version ${at.cv}`;
 }
 
 /** Which deletion of a document is meant: its version, one in force at an instant, or else the last. */

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { RawDocument } from '../types.ts';
-import { type PastQuery, sortOf } from './past-query.ts';
+import type { PastQuery } from './past-query.ts';
+import { sortOf } from './sort.ts';
 
 /** The ways in which a {@link PastCursor} has its query answered. */
 export interface PastAnswers {

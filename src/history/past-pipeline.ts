@@ -2,12 +2,14 @@ import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import { operatorOf } from '../system/hide.ts';
+import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import type { Point } from './instant.ts';
 import { headCurrentAt, recordCurrentAt } from './interval.ts';
 import { RECORD_STAGES } from './past-query.ts';
-import { recordFilter, recordPath, recordSort } from './record-paths.ts';
+import { recordFilter, recordPath } from './record-paths.ts';
 import { recordSearch } from './record-search.ts';
+import { recordSort, sortOf } from './sort.ts';
 
 /** Stages that the server allows only where there is an index or a collection that the past does not have. */
 const UNANSWERABLE = new Map([
@@ -50,7 +52,7 @@ export class PastPipeline {
     const top = topOf(rest);
     const records = [
       { $match: this.#records(collection, allOf(matches), top.length > 0) },
-      ...top.map((stage) => ('$sort' in stage ? { $sort: recordSort(stage.$sort as RawDocument) } : stage)),
+      ...top.map((stage) => ('$sort' in stage ? { $sort: sortOfRecords(stage.$sort) } : stage)),
       ...RECORD_STAGES,
     ];
     return [
@@ -159,10 +161,6 @@ interface Union {
 /** Where a join keeps the records until they are put behind the heads. */
 const JOINED_RECORDS = '_chronosJoined';
 
-function versionsOf(collection: string): string {
-  return `${collection}_ver`;
-}
-
 function leadingMatches(pipeline: readonly RawDocument[]): readonly RawDocument[] {
   const end = pipeline.findIndex((stage) => operatorOf(stage) !== '$match');
   return end === -1 ? pipeline : pipeline.slice(0, end);
@@ -179,6 +177,11 @@ function topOf([sort, second, third]: readonly RawDocument[]): RawDocument[] {
   if ('$limit' in second) return [sort, second];
   if (!('$skip' in second) || third === undefined || !('$limit' in third)) return [];
   return [sort, { $limit: Number(second.$skip) + Number(third.$limit) }];
+}
+
+function sortOfRecords(sort: unknown): unknown {
+  const sorted = sortOf(sort);
+  return sorted === undefined ? sort : recordSort(sorted);
 }
 
 function unanswerable(operator: string, reason: string): ConfigError {

@@ -5,19 +5,9 @@ import { hideInProjection } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { Point } from './instant.ts';
 import { both, headCurrentAt } from './interval.ts';
-import { recordPath, recordProjection } from './record-paths.ts';
+import { recordProjection } from './record-paths.ts';
 import { recordSearch } from './record-search.ts';
-
-/** Paths and directions, in their order: an object would move names that look like numbers to the front. */
-export type Sort = ReadonlyMap<string, unknown>;
-
-/** A sort in any of the forms that the driver takes. Undefined where it orders nothing. */
-export function sortOf(sort: unknown): Sort | undefined {
-  const paths = typeof sort === 'string' ? { [sort]: 1 } : (sort ?? {});
-  const entries = paths instanceof Map || Array.isArray(paths) ? paths : Object.entries(paths);
-  const ordered: Sort = new Map(entries as Iterable<[string, unknown]>);
-  return ordered.size === 0 ? undefined : ordered;
-}
+import { recordSort, type Sort } from './sort.ts';
 
 /** What a read of the past asks for. */
 export interface PastQuery {
@@ -57,7 +47,7 @@ export function findRecords(
 ): mongo.FindCursor {
   const { at, projection } = query;
   const { filter, hint } = recordSearch(store, query.filter, at, query.sort !== undefined && query.limit > 0);
-  const sort = query.sort && new Map([...query.sort].map(([path, order]) => [recordPath(path), order]));
+  const sort = query.sort && recordSort(query.sort);
   const options = sideOptions(query, sort, projection && recordProjection(projection), session);
   return store.versions.find(filter, hint === undefined || query.unhinted ? options : { ...options, hint });
 }

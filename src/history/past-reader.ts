@@ -9,7 +9,7 @@ import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './
 import { both, headCurrentAt } from './interval.ts';
 import { PastCursor } from './past-cursor.ts';
 import { PastPipeline } from './past-pipeline.ts';
-import { findHeads, findRecords, type PastQuery, sortOf } from './past-query.ts';
+import { findHeads, findRecords, type PastQuery } from './past-query.ts';
 import { type Union, unionOf } from './past-union.ts';
 import { readAllPast, readPast } from './read-past.ts';
 import { recordPath } from './record-paths.ts';
@@ -22,6 +22,7 @@ import {
   onceAvailable,
   toldIfExpired,
 } from './snapshot.ts';
+import { sortOf } from './sort.ts';
 
 /** Options that mean the same on either side of an answer. */
 const SHARED = [

@@ -3,9 +3,9 @@ import type { Store } from '../commit/store.ts';
 import { hideInProjection, isAggregationSlice } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import { both, headCurrentAt } from './interval.ts';
-import { type PastQuery, RECORD_STAGES, type Sort } from './past-query.ts';
-import { recordPath } from './record-paths.ts';
+import { type PastQuery, RECORD_STAGES } from './past-query.ts';
 import { recordSearch } from './record-search.ts';
+import { recordSort, type Sort, sortStage } from './sort.ts';
 
 /** A read of the past in one command, and so in one snapshot: half the work of two, and nothing to merge. */
 export interface Union {
@@ -25,7 +25,7 @@ export function unionOf(store: Store, query: PastQuery): Union | undefined {
   if (isOfFindOnly(projection) || (hint !== undefined && search.hint !== undefined)) return undefined;
 
   const heads = [{ $match: both(filter, headCurrentAt(at)) }, ...topOf(query, sort)];
-  const bySort = sort && new Map([...sort].map(([path, order]) => [recordPath(path), order]));
+  const bySort = sort && recordSort(sort);
   const asDocuments = visible ? RECORD_STAGES : RECORD_STAGES.slice(0, 1);
   const records = [{ $match: search.filter }, ...topOf(query, bySort), ...asDocuments];
 
@@ -51,14 +51,6 @@ export function unionOf(store: Store, query: PastQuery): Union | undefined {
 function topOf({ skip, limit }: PastQuery, sort: Sort | undefined): RawDocument[] {
   if (limit === 0) return [];
   return [...(sort === undefined ? [] : [sortStage(sort)]), { $limit: skip + limit }];
-}
-
-function sortStage(sort: Sort): RawDocument {
-  return { $sort: new Map([...sort].map(([path, order]) => [path, directionOf(order)])) };
-}
-
-export function directionOf(order: unknown): 1 | -1 {
-  return order === -1 || order === '-1' || order === 'desc' || order === 'descending' ? -1 : 1;
 }
 
 function projecting(projection: RawDocument | undefined): RawDocument[] {

@@ -4,7 +4,7 @@ import { topLevel } from '../bson/exact.ts';
 import type { Store } from '../commit/store.ts';
 import type { RawDocument } from '../types.ts';
 import { asDocument, findHeads, findRecords, type PastQuery, SORT_KEY } from './past-query.ts';
-import { directionOf } from './past-union.ts';
+import { directionOf } from './sort.ts';
 
 /**
  * Yields what a query finds as of an instant: heads that were current already, and records that were current then.

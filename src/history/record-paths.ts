@@ -21,11 +21,7 @@ export function recordPath(path: string): string {
   return path === '_id' || path.startsWith('_id.') ? `_id.id${path.slice(3)}` : path;
 }
 
-/** Keys of a sort or projection. `_id` alone stays in a projection: the record's whole `_id` is turned back later. */
-export function recordSort(sort: RawDocument): RawDocument {
-  return Object.fromEntries(Object.entries(sort).map(([path, order]) => [recordPath(path), order]));
-}
-
+/** `_id` alone stays as it is: the record's whole `_id` is turned back later. */
 export function recordProjection(projection: RawDocument): RawDocument {
   return Object.fromEntries(
     Object.entries(projection).map(([path, value]) => [

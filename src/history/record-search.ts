@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
+import { BY_ID_AND_END, IN_ORDER, OF_ALL_INTERVALS } from '../system/version-indexes.ts';
 import type { Point } from './instant.ts';
 import { both, recordCurrentAt, recordCurrentInOrder, recordEndsAfter } from './interval.ts';
 import { recordFilter } from './record-paths.ts';
@@ -10,8 +11,6 @@ export interface RecordSearch {
   readonly filter: Filter;
   readonly hint?: mongo.Hint;
 }
-
-const BY_ID_AND_END = { '_id.id': 1, '_system.until': 1 } as const;
 
 /**
  * The records that a filter finds as of an instant. The server is to choose between indexes only where it has to for
@@ -33,13 +32,6 @@ export function recordSearch(store: Store, filter: Filter, at: Point, inOrder: b
   );
   return { filter: recordCurrentAt(at, indexed ? condition : { ...condition, ...OF_ALL_INTERVALS }) };
 }
-
-/**
- * True of every record. An index that is limited to what one of them says serves the queries that say it too, and is
- * none to choose for the others: the index of all intervals, and those in the order of an index of the schema.
- */
-const OF_ALL_INTERVALS: Filter = { '_system.ov': { $gte: 0 } };
-const IN_ORDER: Filter = { '_id.ov': { $gte: 0 } };
 
 function namesIds({ _id: id }: Filter): boolean {
   if (id === undefined || id === null || id instanceof RegExp) return false;

@@ -7,6 +7,7 @@ import { storedVersionAt } from '../history/document-history.ts';
 import type { Point } from '../history/instant.ts';
 import { both, headCurrentAt, recordCurrentAt, recordEndsAfter } from '../history/interval.ts';
 import { recordFilter } from '../history/record-paths.ts';
+import { BY_ID_AND_END } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
 
@@ -32,8 +33,6 @@ export interface PlannedPage {
 
 /** A page of versions is bounded in bytes as well: so many of 16 MB would not fit into memory. */
 const PAGE_BYTES = 8_000_000;
-
-const BY_ID_AND_END = { '_id.id': 1, '_system.until': 1 } as const;
 
 /**
  * Yields, page by page, what it takes to bring documents back to their state as of an instant. Documents born later

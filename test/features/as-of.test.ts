@@ -261,6 +261,8 @@ describe('aggregates', () => {
     expect(await Player.asOf(day(3)).aggregate(total)).toEqual([{ _id: null, score: 38, n: 3 }]);
     const best = [{ $match: { _id: { $gt: 1 } } }, { $sort: { score: -1 } }, { $skip: 1 }, { $limit: 2 }] as const;
     expect(ids(await Player.asOf(day(2)).aggregate([...best]))).toEqual([3, 2]);
+    const byMap = [{ $sort: new Map([['_id', -1]]) as never }, { $limit: 2 }];
+    expect(ids(await Player.asOf(day(2)).aggregate(byMap))).toEqual([4, 3]);
     const facets = [{ $facet: { few: [{ $match: { score: { $lt: 13 } } }, { $count: 'n' }], all: [{ $count: 'n' }] } }];
     expect(await Player.asOf(day(2)).aggregate(facets)).toEqual([{ few: [{ n: 2 }], all: [{ n: 4 }] }]);
     for await (const { _id } of Player.asOf(day(3))

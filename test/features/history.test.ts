@@ -183,7 +183,7 @@ describe('diff', () => {
   });
 
   test('of what there is not is refused', async () => {
-    await expect(Note.diff('nobody', day(1))).rejects.toThrow(NotFoundError);
+    await expect(Note.diff('nobody', day(1))).rejects.toThrow(VersionNotFoundError);
     await expect(Note.diff('a', 0, 77)).rejects.toThrow(VersionNotFoundError);
     await expect(Note.diff('gone', 0)).rejects.toThrow(NotFoundError);
   });
