@@ -1,6 +1,7 @@
 import defaultMongoose from 'mongoose';
 import type { ChronosConfig, EnhancedChronosConfig } from '../config/chronos-config.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
+import { reportUnavailable } from '../config/unavailable-options.ts';
 import { Registry } from '../tenancy/registry.ts';
 import { Chronos } from './chronos.ts';
 
@@ -19,6 +20,6 @@ import { Chronos } from './chronos.ts';
  * @throws ConfigError that lists every problem of the configuration, each with its path
  */
 export function initChronos(config: ChronosConfig | EnhancedChronosConfig): Chronos {
-  const resolved = resolveConfig(config);
+  const resolved = resolveConfig(config, reportUnavailable);
   return new Chronos(new Registry(resolved, resolved.mongoose ?? defaultMongoose));
 }

@@ -183,8 +183,9 @@ export interface CommonConfig {
       }
     | undefined;
   /**
-   * Whether a server without transactions is refused at first use (the default), or with `autoDetect` only where it
-   * can have them.
+   * Versions are written in transactions. A server that has none, a standalone, is refused at its first use, with
+   * `autoDetect` too: it only says that the server is asked, which it always is.
+   * @default { enabled: true, autoDetect: false }
    */
   readonly transactions?:
     | { readonly enabled?: boolean | undefined; readonly autoDetect?: boolean | undefined }

@@ -78,10 +78,14 @@ const counterRule = strict({
   when: z.record(z.string(), z.unknown()),
 });
 
-const routeKeyRule = z.string().superRefine((rule, context) => {
-  const problem = problemOfRouteKey(rule);
-  if (problem !== undefined) context.addIssue(problem);
-});
+const isRuleOrFunction = (value: unknown) => typeof value === 'string' || typeof value === 'function';
+
+const chooseKey = z
+  .custom<string | ((ctx: HashContext) => string)>(isRuleOrFunction, 'must be a rule or a function')
+  .superRefine((rule, context) => {
+    const problem = typeof rule === 'string' ? problemOfRouteKey(rule) : undefined;
+    if (problem !== undefined) context.addIssue(problem);
+  });
 
 const common = {
   spacesConns: z.array(spacesConn).min(1).max(10).optional(),
@@ -89,7 +93,7 @@ const common = {
   counters: strict({ mongoUri, dbName: name }).optional(),
   routing: strict({
     hashAlgo: z.enum(['rendezvous', 'jump']).optional(),
-    chooseKey: z.union([routeKeyRule, callback<(ctx: HashContext) => string>()]).optional(),
+    chooseKey: chooseKey.optional(),
   }).optional(),
   retention: strict({
     ver: strict({ days: count.optional(), maxPerItem: count.optional() }).optional(),

@@ -2,18 +2,21 @@ import { ConfigError } from '../errors.ts';
 import type { ChronosConfig, EnhancedChronosConfig } from './chronos-config.ts';
 import { configSchema, type ShapedConfig } from './config-schema.ts';
 import { resolveDatabases } from './resolve-databases.ts';
-import type { ObjectStorage, ResolvedConfig } from './resolved-config.ts';
+import type { Database, ObjectStorage, ResolvedConfig } from './resolved-config.ts';
 import { DEFAULT_ROUTE_KEY, routeKey } from './route-key.ts';
 
 /** Tells what is wrong, and where. */
 export type Report = (path: string, problem: string) => void;
+
+/** A further look at a configuration whose shape is right. */
+export type Check = (config: ShapedConfig, databases: readonly Database[], report: Report) => void;
 
 /**
  * Brings a configuration of either generation to the one form the library works with.
  *
  * @throws ConfigError that lists every problem with its path; never with a value, which might be a secret
  */
-export function resolveConfig(config: ChronosConfig | EnhancedChronosConfig): ResolvedConfig {
+export function resolveConfig(config: ChronosConfig | EnhancedChronosConfig, check: Check = () => {}): ResolvedConfig {
   const problems: string[] = [];
   const report: Report = (path, problem) => problems.push(path === '' ? problem : `${path}: ${problem}`);
   const parsed = configSchema.safeParse(config);
@@ -22,6 +25,7 @@ export function resolveConfig(config: ChronosConfig | EnhancedChronosConfig): Re
     throw refusal(problems);
   }
   const resolved = resolve(parsed.data, report);
+  check(parsed.data, resolved.databases, report);
   if (problems.length > 0) throw refusal(problems);
   return resolved;
 }

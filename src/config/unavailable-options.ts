@@ -1,0 +1,52 @@
+import type { ShapedConfig } from './config-schema.ts';
+import type { Check } from './resolve-config.ts';
+import type { Database } from './resolved-config.ts';
+
+/**
+ * Options that are understood and checked, but that nothing acts on yet. Whoever asks for one is refused, for a promise
+ * that is silently not kept is worse. A value that says what happens anyway, or nothing at all, is accepted. The line
+ * goes when what it names is built.
+ */
+const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig, databases: readonly Database[]) => boolean>> = {
+  spacesConns: ({ spacesConns }) => spacesConns !== undefined,
+  localStorage: ({ localStorage }) => localStorage?.enabled === true,
+  counters: ({ counters }) => counters !== undefined,
+  'counterRules.rules': ({ counterRules }) => isFilled(counterRules?.rules),
+  'retention.ver': ({ retention }) => isFilled(retention?.ver),
+  'retention.counters': ({ retention }) => isFilled(retention?.counters),
+  rollup: ({ rollup }) => rollup?.enabled === true,
+  collectionMaps: ({ collectionMaps }) => isFilled(collectionMaps),
+  devShadow: ({ devShadow }) => devShadow?.enabled === true,
+  'logicalDelete.enabled: false': ({ logicalDelete }) => logicalDelete?.enabled === false,
+  'versioning.enabled: false': ({ versioning }) => versioning?.enabled === false,
+  hardDeleteEnabled: ({ hardDeleteEnabled }) => hardDeleteEnabled === true,
+  fallback: ({ fallback }) => fallback?.enabled === true,
+  "writeOptimization.ack: 'stored'": ({ writeOptimization }) => writeOptimization?.ack === 'stored',
+  'writeOptimization.batchS3': ({ writeOptimization }) => writeOptimization?.batchS3 === true,
+  'writeOptimization.debounceCountersMs': ({ writeOptimization }) =>
+    writeOptimization?.debounceCountersMs !== undefined,
+  'writeOptimization.allowShadowSkip': ({ writeOptimization }) => writeOptimization?.allowShadowSkip === true,
+  'transactions.enabled: false': ({ transactions }) => transactions?.enabled === false,
+  'tenantIds where dbName has no {tenantId}': (_, databases) => databases.some(({ kind }) => kind === 'shared'),
+};
+
+/** What to do instead, where that is more than to leave it out. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  'transactions.enabled: false':
+    'versions are written in transactions, for which a replica set of one member is enough; leave it out',
+  'tenantIds where dbName has no {tenantId}':
+    'collections that tenants share are not kept apart; put {tenantId} into dbName',
+};
+
+/** Reports the options that are asked for in vain. */
+export const reportUnavailable: Check = (config, databases, report) => {
+  for (const [option, isAsked] of Object.entries(UNAVAILABLE)) {
+    const instead = INSTEAD[option] ?? 'leave it out';
+    if (isAsked(config, databases)) report(option, `is not available in this version: ${instead}`);
+  }
+};
+
+/** Whether something is in it. */
+function isFilled(option: object | undefined): boolean {
+  return option !== undefined && Object.values(option).some((value) => value !== undefined);
+}
