@@ -144,9 +144,11 @@ class ClientBulkWrite {
       this.#add(await this.#write(run));
     } catch (error) {
       const { writeErrors, result } = error as { writeErrors?: unknown; result?: mongo.BulkWriteResult };
-      if (writeErrors === undefined || result === undefined) throw error;
+      const refused = [writeErrors ?? []].flat() as { index: number; code: number; errmsg: string }[];
+      // Without a member that was refused it is the call that has failed.
+      if (refused.length === 0 || result === undefined) throw error;
       this.#add(result);
-      for (const { index, code, errmsg } of [writeErrors].flat() as { index: number; code: number; errmsg: string }[]) {
+      for (const { index, code, errmsg } of refused) {
         this.#errors.set(run.positions[index] ?? index, { code, message: errmsg });
       }
     }

@@ -4,7 +4,7 @@ import { areNeutral } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
-import { isAboutTheWrite, isDuplicateKey, isRefusal } from './mongo-errors.ts';
+import { isAboutTheWrite, isDuplicateKey, isRefusal, refusedBy, unacknowledged } from './mongo-errors.ts';
 import { idKey } from './pinned-id.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
@@ -175,8 +175,9 @@ export class Committer {
   }
 
   /**
-   * Whoever was refused goes alone, to get its error as it is worded for one insert. Where the whole command failed,
-   * because the server undid it or the driver could not send it, that is everybody.
+   * Whoever was refused goes alone, to get its error as it is worded for one insert. Where the whole command was
+   * refused, because the server undid it or the driver could not send it, that is everybody. Where nobody knows what
+   * became of it, everybody is told so.
    */
   async #insertRefused(
     waiting: readonly Waiting<CapturedInsert, Outcome>[],
@@ -184,11 +185,14 @@ export class Committer {
     fresh: boolean,
   ): Promise<void> {
     if (!isAboutTheWrite(this.#store, error)) return waiting.forEach(({ reject }) => void reject(error));
-    const some = isRefusal(this.#store, error) && isOutright(this.#store, fresh);
-    const refused = some ? refusedBy(error) : new Set(waiting.keys());
+    const failed = unacknowledged(this.#store, error);
+    const named = refusedBy(error);
+    const some = isOutright(this.#store, fresh) && (named.size > 0 || failed !== undefined);
+    const refused = some ? named : new Set(waiting.keys());
     for (const [index, member] of waiting.entries()) {
       if (refused.has(index)) await settle(member, this.#insertOne(member.write, fresh));
-      else member.resolve(inserted(member.write));
+      else if (failed === undefined) member.resolve(inserted(member.write));
+      else member.reject(failed);
     }
   }
 
@@ -200,11 +204,6 @@ export class Committer {
 
 function settle(waiting: Waiting<unknown, Outcome>, result: Promise<Outcome>): Promise<void> {
   return result.then(waiting.resolve, waiting.reject);
-}
-
-function refusedBy(error: unknown): Set<number> {
-  const { writeErrors } = error as { writeErrors?: { index: number } | { index: number }[] };
-  return new Set([writeErrors ?? []].flat().map(({ index }) => index));
 }
 
 /** The parts before and after some members, and those themselves. */

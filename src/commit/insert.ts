@@ -2,6 +2,7 @@ import type { RawDocument } from '../types.ts';
 import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
 import { checkInsert } from './checked-versions.ts';
 import { insideTransaction, majority } from './driver-options.ts';
+import { unwrapped } from './mongo-errors.ts';
 import { findPastLives } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import { requirePreconditions } from './preconditions.ts';
@@ -66,7 +67,11 @@ async function insertInTransaction(
 async function send(store: Store, documents: RawDocument[], options: Record<string, unknown>): Promise<void> {
   const [only] = documents;
   if (documents.length === 1 && only !== undefined) await store.head.insertOne(only as never, options);
-  else await store.head.insertMany(documents as never[], options);
+  else await store.head.insertMany(documents as never[], options).catch(rethrowUnwrapped);
+}
+
+function rethrowUnwrapped(error: unknown): never {
+  throw unwrapped(error);
 }
 
 function stamped(store: Store, insert: CapturedInsert, past?: PastLife, cv?: number): RawDocument {

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { BulkItem, CapturedInsert, Outcome } from './captured-write.ts';
-import { isRefusal } from './mongo-errors.ts';
+import { isRefusal, unacknowledged, writeErrorsOf } from './mongo-errors.ts';
 import type { Store } from './store.ts';
 import { statementOf, WriteError, type WriteErrorFields } from './write-error.ts';
 import type { Settled } from './write-group.ts';
@@ -18,7 +18,7 @@ export class Tally {
   readonly #result = {
     ok: 1,
     writeErrors: [] as WriteError[],
-    writeConcernErrors: [],
+    writeConcernErrors: [] as { code?: number; errmsg?: string }[],
     /** Of all inserts: the driver's result leaves out by itself what was refused. */
     insertedIds: [] as { index: number; _id: unknown }[],
     nInserted: 0,
@@ -38,7 +38,12 @@ export class Tally {
   }
 
   get failed(): boolean {
-    return this.#result.writeErrors.length > 0;
+    return this.#result.writeErrors.length > 0 || this.isUnacknowledged;
+  }
+
+  /** Whether the server could not say that what it wrote is there to stay, which ends a bulk write of any order. */
+  get isUnacknowledged(): boolean {
+    return this.#result.writeConcernErrors.length > 0;
   }
 
   count(index: number, { matched, modified, deleted, inserted, upsertedId }: Outcome): void {
@@ -62,18 +67,21 @@ export class Tally {
 
   /** Notes whom the server refused, by their positions among `waiting`. Any other failure is the whole call's. */
   refuse(waiting: readonly WaitingInsert[], error: unknown): Set<number> {
-    if (!isRefusal(this.#store, error)) throw error;
-    const { writeErrors } = error as { writeErrors?: { index: number } | { index: number }[] };
-    const errors = [writeErrors ?? []].flat() as { index: number; err?: WriteErrorFields }[];
-    if (errors.length === 0) {
-      this.#refuseOne(waiting[0]?.index ?? 0, error, waiting[0]?.insert);
-      return new Set([0]);
-    }
+    const failed = unacknowledged(this.#store, error);
+    const errors = writeErrorsOf(error) as readonly { index: number; err?: WriteErrorFields }[];
+    if (failed !== undefined) this.#result.writeConcernErrors.push(failed.result.writeConcernError);
+    else if (!isRefusal(this.#store, error) || errors.length === 0) throw this.#whole(error);
     for (const refused of errors) {
       const member = waiting[refused.index];
       if (member !== undefined) this.#refuseOne(member.index, refused.err ?? refused, member.insert);
     }
     return new Set(errors.map(({ index }) => index));
+  }
+
+  /** A failure of the whole call, as the driver tells it: with what had been done by then. */
+  #whole(error: unknown): unknown {
+    const { MongoError, MongoBulkWriteError } = this.#store.mongo;
+    return error instanceof MongoError ? new MongoBulkWriteError(error as never, this.#summary()) : error;
   }
 
   #refuseOne(index: number, error: unknown, item: BulkItem | undefined): void {
@@ -86,8 +94,8 @@ export class Tally {
   }
 
   error(): Error {
-    const { writeErrors } = this.#result;
-    const [first] = writeErrors;
+    const { writeErrors, writeConcernErrors } = this.#result;
+    const [first] = [...writeErrors, ...writeConcernErrors];
     const fields = { message: first?.errmsg ?? 'write operation failed', code: first?.code, writeErrors };
     return new this.#store.mongo.MongoBulkWriteError(fields as never, this.#summary());
   }

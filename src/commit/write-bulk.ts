@@ -176,11 +176,11 @@ async function insertOutrightOnes(
     for (const { index, insert } of waiting) tally.count(index, inserted(insert));
   } catch (error) {
     const refused = tally.refuse(waiting, error);
-    const stop = tally.ordered ? Math.min(...refused) : waiting.length;
+    const stop = tally.ordered ? Math.min(...refused, waiting.length) : waiting.length;
     waiting.forEach(({ index, insert }, position) => {
       if (position < stop && !refused.has(position)) tally.count(index, inserted(insert));
     });
-    if (isInTransaction(options.session)) throw tally.error();
+    if (tally.isUnacknowledged || isInTransaction(options.session)) throw tally.error();
   }
   return [];
 }
