@@ -1,10 +1,13 @@
 import type { VirtualTypeOptions } from 'mongoose';
 import type { EntityClass } from '../src/entity/entity-type.ts';
+import type { KnownOptions } from './known-options.ts';
 import { nameAt, ofMember } from './recording.ts';
 
 /** What Mongoose's virtuals can say; `ref` is a function that returns an entity, or the name of a model. */
-export interface VirtualOptions extends Omit<VirtualTypeOptions, 'ref'> {
+export interface VirtualOptions extends Omit<KnownOptions<VirtualTypeOptions>, 'ref'> {
   readonly ref?: string | (() => EntityClass) | undefined;
+  /** The property that names the model to populate from, where it is not always the same. */
+  readonly refPath?: string | undefined;
 }
 
 /**

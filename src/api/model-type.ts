@@ -15,7 +15,7 @@ import type { Change } from '../history/diff.ts';
 import type { JsonPatchOperation } from '../history/json-patch.ts';
 import type { VersionList } from '../history/version.ts';
 import type { ChronosWriteOptions, Instant } from '../types.ts';
-import type { PastDocument, PastModel, ReadOnlyQuery } from './past-model.ts';
+import type { PastDocument, PastModel, PastQuery } from './past-model.ts';
 import type { DiffOptions, HistoryOptions, VersionReference } from './read-history.ts';
 import type { VersionReadOptions } from './versioned-model.ts';
 import type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './write-versions.ts';
@@ -38,21 +38,29 @@ export type ChronosModelType<T, QueryHelpers = None, Methods = None, Virtuals = 
   Methods,
   Virtuals
 > &
-  Model<T, QueryHelpers & ChronosQueryHelpers, Methods & ChronosMethods<T, QueryHelpers, Methods, Virtuals>, Virtuals>;
+  Model<
+    T,
+    QueryHelpers & ChronosQueryHelpers<T, QueryHelpers, Methods, Virtuals>,
+    Methods & ChronosMethods<T, QueryHelpers, Methods, Virtuals>,
+    Virtuals
+  >;
 
 /** A document of such a model. */
 export type ChronosDocument<T, QueryHelpers = None, Methods = None, Virtuals = None> = HydratedDocument<
   T,
   Methods & ChronosMethods<T, QueryHelpers, Methods, Virtuals> & Virtuals,
-  QueryHelpers & ChronosQueryHelpers,
+  QueryHelpers & ChronosQueryHelpers<T, QueryHelpers, Methods, Virtuals>,
   Virtuals
 >;
 
 /** What the plugin adds to the queries of a model. */
-export interface ChronosQueryHelpers {
+export interface ChronosQueryHelpers<T = unknown, QueryHelpers = None, Methods = None, Virtuals = None> {
   /** Makes the query answer as of an instant. Its documents, and what they refer to, are of that instant. */
-  asOf<Q>(this: Q, at: Instant): Q & ReadOnlyQuery;
+  asOf<Q>(this: Q, at: Instant): PastQuery<ResultOf<Q>, T, QueryHelpers, Methods, Virtuals>;
 }
+
+/** What a query gives. */
+type ResultOf<Q> = Q extends { exec(): Promise<infer R> } ? R : never;
 
 /** The plain content of a version, as `lean` queries give it. */
 type Lean<T> = T extends { _id?: infer Id } ? T & { _id: Id } : T & { _id: Types.ObjectId };

@@ -1,4 +1,4 @@
-import type { HydratedDocument, Model, Schema } from 'mongoose';
+import type { Document, HydratedDocument, Model, QueryWithHelpers, Schema } from 'mongoose';
 import type { Point } from '../history/instant.ts';
 import type { ChronosMethods } from './model-type.ts';
 
@@ -33,6 +33,23 @@ export type PastDocument<T, QueryHelpers = None, Methods = None, Virtuals = None
   QueryHelpers & ReadOnlyQuery,
   Virtuals
 >;
+
+/**
+ * A query that answers as of an instant, with the results of the query it is made of, read-only.
+ *
+ * @typeParam R what the query gives
+ */
+export type PastQuery<R, T, QueryHelpers, Methods, Virtuals> = QueryWithHelpers<
+  ReadOnly<R>,
+  PastDocument<T, QueryHelpers, Methods, Virtuals>,
+  QueryHelpers & ReadOnlyQuery,
+  T,
+  R extends readonly unknown[] ? 'find' : 'findOne',
+  PastMethods<T, QueryHelpers, Methods, Virtuals> & Virtuals
+>;
+
+/** What a query gives, with its documents read-only. */
+type ReadOnly<R> = R extends readonly (infer D)[] ? ReadOnly<D>[] : R extends Document ? R & ReadOnlyDocument : R;
 
 type PastMethods<T, QueryHelpers, Methods, Virtuals> = Methods &
   Omit<ChronosMethods<T, QueryHelpers, Methods, Virtuals>, 'enrich'> &

@@ -89,7 +89,10 @@ export type EntityContent<T extends ChronosModel<unknown>> = {
 /** Declared properties, methods and virtuals, as a document has them. */
 type Members<T> = Pick<T, OwnKeys<T>>;
 
-type DefaultKeys<T> = T extends { readonly [Defaults]: infer K } ? K | '_id' | '_system' : '_id' | '_system';
+type DefaultKeys<T> =
+  | '_system'
+  | (T extends { readonly [Defaults]: infer K } ? K : never)
+  | (T extends { _id: Types.ObjectId } ? '_id' : never);
 
 /** A plain instance of an entity's class: what it declares, and nothing of Mongoose's documents. */
 export type EntityInstance<E extends EntityClass> = Members<InstanceType<E>> & Pick<InstanceType<E>, '_id' | '_system'>;
@@ -101,22 +104,35 @@ export type NewEntity<T extends ChronosModel<unknown>> = NewContent<EntityConten
 type NewContent<C, D> = Omit<C, D & keyof C> & Partial<Pick<C, D & keyof C>>;
 
 /** A part of an entity's content, at any depth. */
-export type DeepPartial<V> = V extends Scalar | ReadonlyMap<unknown, unknown>
+export type DeepPartial<V> = V extends Scalar
   ? V
-  : V extends readonly (infer I)[]
-    ? readonly DeepPartial<I>[]
-    : { readonly [K in keyof V]?: DeepPartial<V[K]> | undefined };
+  : V extends ReadonlyMap<infer K, infer I>
+    ? ReadonlyMap<K, DeepPartial<I>> | { readonly [key: string]: DeepPartial<I> }
+    : V extends readonly (infer I)[]
+      ? readonly DeepPartial<I>[]
+      : { readonly [K in keyof V]?: DeepPartial<V[K]> | undefined };
 
-type DocumentMethods<T extends ChronosModel<unknown>> = Members<T> &
-  ChronosMethods<EntityContent<T>, None, Members<T>, None, DeepPartial<EntityContent<T>>>;
+/** What a document has beyond its plain content. Mongoose would not let populated paths replace the content in it. */
+type Overrides<T> = {
+  [K in keyof T as K extends OwnKeys<T>
+    ? T[K] extends Scalar | readonly Scalar[]
+      ? Exclude<K, Stored<T, K>>
+      : K
+    : never]: T[K];
+};
+
+type QueryHelpers<T extends ChronosModel<unknown>> = ChronosQueryHelpers<EntityContent<T>, None, Overrides<T>>;
+
+type DocumentMethods<T extends ChronosModel<unknown>> = Overrides<T> &
+  ChronosMethods<EntityContent<T>, None, Overrides<T>, None, DeepPartial<EntityContent<T>>>;
 
 type DocumentOf<T extends ChronosModel<unknown>> = HydratedDocument<
   EntityContent<T>,
   DocumentMethods<T>,
-  ChronosQueryHelpers
+  QueryHelpers<T>
 >;
 
-type MongooseModel<T extends ChronosModel<unknown>> = Model<EntityContent<T>, ChronosQueryHelpers, DocumentMethods<T>>;
+type MongooseModel<T extends ChronosModel<unknown>> = Model<EntityContent<T>, QueryHelpers<T>, DocumentMethods<T>>;
 
 /** The calls that make documents, which Mongoose types so that any part of a document will do. */
 interface Creation<T extends ChronosModel<unknown>> {
@@ -146,7 +162,7 @@ export type EntityModel<E extends EntityClass> = Creation<InstanceType<E>> &
   ChronosStatics<
     EntityContent<InstanceType<E>>,
     None,
-    Members<InstanceType<E>>,
+    Overrides<InstanceType<E>>,
     None,
     DeepPartial<EntityContent<InstanceType<E>>>
   > &

@@ -1,15 +1,19 @@
-import { type Connection, type Types } from 'mongoose';
+import { type Connection, type HydratedDocument, Types } from 'mongoose';
 import { expectTypeOf, test } from 'vitest';
 import {
   ChronosEntity,
   ChronosModel,
   Defaults,
+  type EntityContent,
   type EntityDocument,
   type EntityModel,
   entityModel,
+  type NewEntity,
   Prop,
+  Ref,
   toInstance,
   toPlain,
+  Virtual,
   Virtuals,
 } from '../../decorators/index.ts';
 
@@ -66,8 +70,30 @@ class User extends ChronosModel {
   }
 }
 
+@ChronosEntity()
+class Author extends User {
+  @Prop({ required: true }) pen!: string;
+  @Virtual({ ref: () => Post, localField: '_id', foreignField: 'author' }) readonly posts?: EntityDocument<
+    typeof Post
+  >[];
+}
+
+@ChronosEntity()
+class Post extends ChronosModel {
+  @Prop({ required: true }) title!: string;
+  @Ref(() => User) author?: Types.ObjectId;
+  @Ref(() => [User]) likes?: Types.ObjectId[];
+}
+
+@ChronosEntity()
+class Country extends ChronosModel<string> {
+  @Prop() declare _id: string;
+  @Prop() name?: string;
+}
+
 declare const connection: Connection;
 const Users = entityModel(connection, User);
+const Posts = entityModel(connection, Post);
 const at = new Date();
 
 test('create wants what is required', async () => {
@@ -119,10 +145,7 @@ test('documents have what the class has', async () => {
   user.status = 'gone';
 });
 
-test('filters, lean results and populated documents', async () => {
-  await Users.find({ email: /x/, status: { $in: ['trial'] }, 'address.street': 'x' });
-  // @ts-expect-error: an email is a string
-  await Users.find({ email: 5 });
+test('lean results are plain', async () => {
   const lean = await Users.findOne().lean().orFail();
   expectTypeOf(lean.email).toBeString();
   expectTypeOf(lean.address!.street).toBeString();
@@ -135,6 +158,62 @@ test('filters, lean results and populated documents', async () => {
   lean.initials;
   // @ts-expect-error: nested ones neither
   lean.address!.isComplete();
+  expectTypeOf((await Users.find().lean())[0]!._id).toEqualTypeOf<Types.ObjectId>();
+});
+
+test('filters take values, operators and paths', async () => {
+  await Users.find({ email: /x/, status: { $in: ['trial'] }, 'address.street': 'x' });
+  await Users.find({ $or: [{ email: 'x' }, { age: { $gt: 3 } }], _id: { $in: [new Types.ObjectId()] } });
+  await Users.exists({ email: 'x' });
+  expectTypeOf(await Users.distinct('email')).toEqualTypeOf<string[]>();
+  for await (const user of Users.find({ age: 1 }).cursor()) expectTypeOf(user.greet()).toBeString();
+});
+
+test('populate gives what it is told, in documents, lean results and the past', async () => {
+  const post = await Posts.findOne().populate<{ author: EntityDocument<typeof User> }>('author').orFail();
+  expectTypeOf(post.title).toBeString();
+  expectTypeOf(post.author.greet()).toBeString();
+  await post.save();
+  const lean = await Posts.findOne().populate<{ author: EntityContent<User> }>('author').lean().orFail();
+  expectTypeOf(lean.author.email).toBeString();
+  const [past] = await Posts.asOf(at).find().populate<{ likes: User[] }>('likes');
+  expectTypeOf(past!.likes[0]!.email).toBeString();
+  const [then] = await Posts.find().populate<{ likes: User[] }>('likes').asOf(at);
+  expectTypeOf(then!.likes[0]!.email).toBeString();
+  const user = await entityModel(connection, Author).findOne().populate('posts').orFail();
+  expectTypeOf(user.posts![0]!.title).toBeString();
+  // @ts-expect-error: a post has one author
+  post.author[0];
+});
+
+test('documents are those of Mongoose', async () => {
+  const user = await Users.findOne().orFail();
+  const hydrated: HydratedDocument<EntityContent<User>> = user;
+  expectTypeOf(hydrated.email).toBeString();
+  const kept: NewEntity<User> = { email: 'a@b.c' };
+  expectTypeOf(new Users(kept)).toEqualTypeOf<EntityDocument<typeof User>>();
+  // @ts-expect-error: an email is a string
+  new Users({ email: 5 });
+});
+
+test('a class that extends an entity has what both declare', async () => {
+  const Authors = entityModel(connection, Author);
+  const author: EntityDocument<typeof User> = await Authors.create({ email: 'a@b.c', pen: 'Ana' });
+  expectTypeOf(author.greet()).toBeString();
+  // @ts-expect-error: a pen name is required
+  await Authors.create({ email: 'a@b.c' });
+  // @ts-expect-error: an email is required
+  await Authors.create({ pen: 'Ana' });
+});
+
+test('an _id that no one makes is required', async () => {
+  const Countries = entityModel(connection, Country);
+  expectTypeOf((await Countries.create({ _id: 'IT' }))._id).toBeString();
+  // @ts-expect-error: there is no default of it
+  await Countries.create({ name: 'Italy' });
+  // @ts-expect-error: it is a string
+  await Countries.create({ _id: 5 });
+  await Users.create({ _id: new Types.ObjectId(), email: 'a@b.c' });
 });
 
 test('statics of the class are those of the model', async () => {
@@ -152,6 +231,12 @@ test('the past is read-only', async () => {
   expectTypeOf(past.address!.isComplete()).toBeBoolean();
   // @ts-expect-error: a document of the past is not saved
   past.save();
+  // @ts-expect-error: nor is one that a query of the model finds there
+  (await Users.findOne().asOf(at).orFail()).save();
+  // @ts-expect-error: nor those of a list
+  (await Users.find().asOf(at))[0]!.save();
+  // @ts-expect-error: nor populated ones
+  (await Posts.asOf(at).findOne().populate<{ likes: User[] }>('likes').orFail()).save();
   // @ts-expect-error: a model of the past does not write
   Users.asOf(at).create({ email: 'a@b.c' });
   expectTypeOf((await Users.asOf(at).find().lean())[0]!.email).toBeString();
@@ -176,6 +261,9 @@ test('instances are of the class, and no documents', async () => {
 test('a patch is a deep partial of the content', async () => {
   expectTypeOf((await Users.enrich('1', { address: { zip: '1' } })).email).toBeString();
   await Users.enrich('1', [{ tags: ['a'] }, { scores: new Map([['a', 1]]) }], { functionId: 'f' });
+  await Users.enrich('1', { scores: { a: 1 }, others: [{ zip: '1' }] });
+  // @ts-expect-error: a score is a number
+  await Users.enrich('1', { scores: { a: '1' } });
   // @ts-expect-error: there is no such property
   await Users.enrich('1', { adress: { zip: '1' } });
   // @ts-expect-error: a zip is a string
@@ -189,4 +277,25 @@ test('a stored property is not readonly, since types take such for virtuals', ()
     @Prop({ immutable: true }) name!: string;
   }
   expectTypeOf<Fixed>().toHaveProperty('name');
+});
+
+test('options are those that Mongoose has, and of its types', () => {
+  class Checked extends ChronosModel {
+    // @ts-expect-error: there is no such option
+    @Prop({ requierd: true }) email!: string;
+    // @ts-expect-error: lowercase is a boolean
+    @Prop({ lowercase: 'yes' }) name!: string;
+    // @ts-expect-error: there is no such option
+    @Ref(() => User, { requierd: true }) user!: Types.ObjectId;
+    // @ts-expect-error: there is no such option
+    @Virtual({ ref: () => Post, localField: '_id', foreingField: 'author' }) readonly posts?: unknown[];
+    // @ts-expect-error: a reference leads to an entity
+    @Ref(() => Address) address!: Types.ObjectId;
+  }
+  // @ts-expect-error: there is no such option
+  ChronosEntity({ colection: 'checked' })(Checked);
+  // @ts-expect-error: an entity extends ChronosModel
+  ChronosEntity()(Address);
+  // @ts-expect-error: so does what is made a model
+  entityModel(connection, Address);
 });

@@ -86,6 +86,16 @@ test('the past is read-only', async () => {
   past.find().deleteMany();
   // @ts-expect-error: a query of the past does not write
   Users.find().asOf(at).updateMany({});
+  const found = await Users.findOne().asOf(at).orFail();
+  expectTypeOf(found.greet()).toBeString();
+  // @ts-expect-error: a document of the past is not saved
+  found.save();
+  // @ts-expect-error: nor are those of a list
+  (await Users.find().sort('name').asOf(at).adults())[0]!.save();
+  for await (const each of Users.find().asOf(at)) {
+    // @ts-expect-error: nor those of a cursor
+    each.save();
+  }
   const user = (await past.findOne().orFail())!;
   // @ts-expect-error: a document of the past is not saved
   user.save();

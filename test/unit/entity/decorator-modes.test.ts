@@ -1,17 +1,12 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
+import { pathToFileURL } from 'node:url';
 import mongoose from 'mongoose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { schemaFor } from '../../../decorators/index.ts';
 import { Book, Maker, Product, Untyped } from '../../std/shop.ts';
+import { COMPILE_TIMEOUT, compile, root } from '../../support/compile.ts';
 import { portrayed } from '../../support/schema-portrait.ts';
-
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-const compiler = fileURLToPath(import.meta.resolve('typescript/package.json')).replace('package.json', 'bin/tsc');
-const COMPILE_TIMEOUT = 120_000;
 
 type Shop = Pick<typeof import('../../std/shop.ts'), 'Maker' | 'Product' | 'Book' | 'Untyped'>;
 
@@ -22,11 +17,7 @@ interface Compiled {
 
 /** The shop as an app has it that is compiled so, with the library beside it. */
 async function compiled(config: string, folder: string): Promise<Compiled> {
-  const args = [compiler, '-p', `test/std/${config}`, '--outDir', folder];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root }).catch(
-    (error: { stdout: string }) => error,
-  );
-  expect(stdout).toBe('');
+  expect(await compile('-p', `test/std/${config}`, '--outDir', folder)).toBe('');
   const load = (file: string) => import(pathToFileURL(join(folder, file)).href);
   const library = (await load('decorators/index.js')) as Pick<Compiled, 'schemaFor'>;
   return { schemaFor: library.schemaFor, shop: (await load('test/std/shop.js')) as Shop };

@@ -1,8 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import mongoose9, { type Mongoose, type Schema, type SchemaOptions } from 'mongoose';
+import mongoose9, { type IndexOptions, type Mongoose, type Schema, type SchemaOptions } from 'mongoose';
 import mongoose8 from 'mongoose8';
 import { describe, expect, test } from 'vitest';
-import { ChronosEntity, ChronosModel, Embedded, Prop, type PropOptions, schemaFor } from '../../../decorators/index.ts';
+import {
+  ChronosEntity,
+  ChronosModel,
+  Embedded,
+  type EntityClass,
+  Index,
+  Prop,
+  type PropOptions,
+  schemaFor,
+  Virtual,
+  type VirtualOptions,
+} from '../../../decorators/index.ts';
 import { chronos } from '../../../src/index.ts';
 import { portrayed } from '../../support/schema-portrait.ts';
 
@@ -21,8 +32,14 @@ class Shape {}
 Embedded({ discriminatorKey: 'kind' })(Shape);
 Prop({ type: String })(Shape.prototype, 'color' as never);
 
-function schemaOf(mongoose: Mongoose, fields: Fields, schemaOptions: SchemaOptions): Schema {
+function schemaOf(
+  mongoose: Mongoose,
+  fields: Fields,
+  schemaOptions: SchemaOptions,
+  decorate: (Row: EntityClass) => void = () => {},
+): Schema {
   class Row extends ChronosModel {}
+  decorate(Row);
   for (const [name, options] of Object.entries(fields)) Prop(options)(Row.prototype, name as never);
   ChronosEntity({ collection: 'rows', schemaOptions })(Row);
   return schemaFor(Row, mongoose);
@@ -30,6 +47,9 @@ function schemaOf(mongoose: Mongoose, fields: Fields, schemaOptions: SchemaOptio
 
 const check = () => true;
 const twice = (value: unknown) => value;
+function adults<Q>(this: Q): Q {
+  return this;
+}
 const STRING = { type: String };
 
 /** For each option of Mongoose's types: a property that uses it. */
@@ -64,7 +84,7 @@ const TYPE_OPTIONS: Record<string, PropOptions> = {
   of: { type: Map, of: Part },
   castNonArrays: { type: [String], castNonArrays: false },
   auto: { type: 'ObjectId', auto: true },
-  populate: { type: 'ObjectId', ref: 'Other', populate: { select: 'name' } } as PropOptions,
+  populate: { type: 'ObjectId', ref: 'Other', populate: { select: 'name' } },
   match: { ...STRING, match: /^a/ },
   lowercase: { ...STRING, lowercase: true },
   uppercase: { ...STRING, uppercase: true },
@@ -73,7 +93,7 @@ const TYPE_OPTIONS: Record<string, PropOptions> = {
   minLength: { ...STRING, minLength: 2 },
   maxlength: { ...STRING, maxlength: 9 },
   maxLength: { ...STRING, maxLength: [9, 'long'] },
-  encrypt: { ...STRING, encrypt: { algorithm: 'Indexed', queries: { queryType: 'equality' } } } as never,
+  encrypt: { ...STRING, encrypt: { keyId: new mongoose9.mongo.Binary(Buffer.alloc(16), 4), queries: 'equality' } },
 };
 
 /** Types that Mongoose has under two names. */
@@ -118,8 +138,8 @@ const SCHEMA_OPTIONS: Record<string, SchemaOptions> = {
   bufferTimeoutMS: { bufferTimeoutMS: 5 },
   capped: { capped: { size: 1_024, max: 10 } },
   collation: { collation: { locale: 'de', strength: 1 } },
-  collectionOptions: { collectionOptions: { changeStreamPreAndPostImages: { enabled: true } } } as SchemaOptions,
-  lean: { lean: true } as SchemaOptions,
+  collectionOptions: { collectionOptions: { changeStreamPreAndPostImages: { enabled: true } } },
+  lean: { lean: true },
   timeseries: { timeseries: { timeField: 'at' } },
   expireAfterSeconds: { expireAfterSeconds: 60 },
   expires: { expires: '1d' },
@@ -138,7 +158,7 @@ const SCHEMA_OPTIONS: Record<string, SchemaOptions> = {
   shardKey: { shardKey: { field: 1 } },
   strict: { strict: 'throw' },
   strictQuery: { strictQuery: true },
-  strictRead: { strictRead: true } as SchemaOptions,
+  strictRead: { strictRead: true },
   toJSON: { toJSON: { virtuals: true } },
   toObject: { toObject: { getters: true } },
   typeKey: { typeKey: '$type' },
@@ -151,12 +171,36 @@ const SCHEMA_OPTIONS: Record<string, SchemaOptions> = {
   timestamps: { timestamps: { createdAt: 'made', updatedAt: false } },
   suppressReservedKeysWarning: { suppressReservedKeysWarning: true },
   statics: { statics: { findAll: check } },
-  methods: { methods: { shout: check } } as SchemaOptions,
-  query: { query: { adults: check } } as SchemaOptions,
+  methods: { methods: { shout: check } },
+  query: { query: { adults } },
   castNonArrays: { castNonArrays: false },
-  virtuals: { virtuals: { loud: { get: check } } } as SchemaOptions,
+  virtuals: { virtuals: { loud: { get: check } } },
   overwriteModels: { overwriteModels: true },
   encryptionType: { encryptionType: 'queryableEncryption' },
+};
+
+/** For each option of Mongoose's virtuals: a value. */
+const VIRTUAL_OPTIONS: Record<string, VirtualOptions> = {
+  ref: { ref: 'Other' },
+  refPath: { refPath: 'field' },
+  localField: { localField: () => '_id' },
+  foreignField: { foreignField: () => 'other' },
+  justOne: { justOne: true },
+  getters: { getters: true },
+  count: { count: true },
+  match: { match: { field: 1 } },
+  limit: { limit: 5 },
+  skip: { skip: 5 },
+  perDocumentLimit: { perDocumentLimit: 5 },
+  options: { options: { sort: { field: 1 } } },
+  applyToArray: { applyToArray: true },
+};
+
+/** For each option of Mongoose's indexes: a value. */
+const INDEX_OPTIONS: Record<string, IndexOptions> = {
+  expires: { expires: '1d' },
+  weights: { weights: { field: 2 } },
+  unique: { unique: true, name: 'own', partialFilterExpression: { field: 1 } },
 };
 
 describe.each([
@@ -210,19 +254,55 @@ describe.each([
     expectEqual({ field: { type: Number }, others: { type: [{ type: Part, _id: false }] } }, SCHEMA_OPTIONS[option]);
   });
 
+  test.each(Object.keys(VIRTUAL_OPTIONS))('the option %s of a virtual', (option) => {
+    const options = { ref: 'Other', localField: '_id', foreignField: 'field', ...VIRTUAL_OPTIONS[option] };
+    const byEntity = schemaOf(mongoose, { field: STRING }, {}, (Row) => Virtual(options)(Row.prototype, 'virtual'));
+    const expected = new AnySchema({ field: String });
+    expected.virtual('virtual', options as never);
+    expect(portrayed(byEntity)).toMatchObject({ virtuals: portrayed(expected as never).virtuals as object });
+  });
+
+  test.each(Object.keys(INDEX_OPTIONS))('the option %s of an index', (option) => {
+    const [keys, options] = [{ field: 1, _id: -1 } as const, INDEX_OPTIONS[option]];
+    const byEntity = schemaOf(mongoose, { field: STRING }, {}, (Row) => Index(keys, options)(Row));
+    const expected = new AnySchema({ field: String });
+    expected.index(keys, { ...options } as never);
+    expect(byEntity.indexes()).toEqual(expected.indexes());
+  });
+
   test('no option and no type of the installed Mongoose is left out', () => {
     const folder = new URL(`../../../node_modules/${name}/`, import.meta.url);
     const read = (file: string) => readFileSync(new URL(file, folder), 'utf8');
-    const defined = readdirSync(new URL('lib/options/', folder)).flatMap((file) =>
-      [...read(`lib/options/${file}`).matchAll(/defineProperty\(Schema\w+\.prototype, '(\w+)'/g)].map(([, key]) => key),
+    const keysIn = (file: string, declaration: RegExp) => {
+      const [, body = ''] = declaration.exec(read(file)) ?? [];
+      return [...body.matchAll(/^ {4}(\w+)\??:/gm)].map(([, key]) => key);
+    };
+    const inSources = readdirSync(new URL('lib/options/', folder)).flatMap((file) =>
+      [...read(`lib/options/${file}`).matchAll(/defineProperty\((\w+)\.prototype, '(\w+)'/g)].map(
+        ([, of = '', key]) => ({ of, key }),
+      ),
     );
-    expect(defined.length).toBeGreaterThan(30);
-    expect(Object.keys(TYPE_OPTIONS)).toEqual(expect.arrayContaining(defined));
-    const [, body = ''] = /interface SchemaOptions<(.*?)^ {2}\}/ms.exec(read('types/schemaoptions.d.ts')) ?? [];
-    const options = [...body.matchAll(/^ {4}(\w+)\?:/gm)].map(([, key]) => key);
-    expect(options.length).toBeGreaterThan(30);
-    expect(Object.keys(SCHEMA_OPTIONS)).toEqual(expect.arrayContaining(options));
-    const types = Object.keys(AnySchema.Types).filter((type) => !OTHER_NAMES.includes(type));
-    expect(Object.keys(TYPES)).toEqual(expect.arrayContaining(types));
+    const lists: Record<string, [known: object, named: unknown[], atLeast: number]> = {
+      'of types, in the sources': [
+        TYPE_OPTIONS,
+        inSources.filter(({ of }) => of.startsWith('Schema')).map(({ key }) => key),
+        30,
+      ],
+      'of types': [TYPE_OPTIONS, keysIn('types/schematypes.d.ts', /class SchemaTypeOptions<(.*?)^ {2}\}/ms), 30],
+      'of virtuals, in the sources': [
+        VIRTUAL_OPTIONS,
+        inSources.filter(({ of }) => of === 'VirtualOptions').map(({ key }) => key),
+        10,
+      ],
+      'of virtuals': [VIRTUAL_OPTIONS, keysIn('types/index.d.ts', /interface VirtualTypeOptions<(.*?)^ {2}\}/ms), 10],
+      'of indexes': [INDEX_OPTIONS, keysIn('types/indexes.d.ts', /type IndexOptions = (.*?)^ {2}\}/ms), 2],
+      'of schemas': [SCHEMA_OPTIONS, keysIn('types/schemaoptions.d.ts', /interface SchemaOptions<(.*?)^ {2}\}/ms), 30],
+      'of schemas, by default': [SCHEMA_OPTIONS, Object.keys(new AnySchema().options), 15],
+      types: [TYPES, Object.keys(AnySchema.Types).filter((type) => !OTHER_NAMES.includes(type)), 10],
+    };
+    for (const [list, [known, named, atLeast]] of Object.entries(lists)) {
+      expect(named.length, list).toBeGreaterThanOrEqual(atLeast);
+      expect(Object.keys(known), list).toEqual(expect.arrayContaining(named));
+    }
   });
 });
