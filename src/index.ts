@@ -12,6 +12,8 @@ export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
 export { Chronos, type CollectionRoute, type Operations } from './client/chronos.ts';
 export { initChronos } from './client/init-chronos.ts';
+export type { Layered, Layers, LayersOptions, LayersRoute, Merged } from './client/layers.ts';
+export type { Tenants } from './client/tenants.ts';
 export type { Clock } from './clock.ts';
 export {
   type ChronosConfig,

@@ -1,6 +1,9 @@
+import type { ResolvedConfig } from '../config/resolved-config.ts';
 import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
 import type { Registry } from '../tenancy/registry.ts';
 import type { RouteContext } from '../types.ts';
+import { Layers, type LayersRoute } from './layers.ts';
+import { Tenants } from './tenants.ts';
 
 /** A collection at a place. */
 export interface CollectionRoute extends RouteContext {
@@ -17,8 +20,12 @@ export interface Operations {
 export class Chronos {
   readonly #registry: Registry;
 
-  constructor(registry: Registry) {
+  /** The tenants: those of the configuration, and those that come and go. */
+  readonly tenants: Tenants;
+
+  constructor(registry: Registry, config: Pick<ResolvedConfig, 'resolveTenant'>) {
     this.#registry = registry;
+    this.tenants = new Tenants(registry, config.resolveTenant);
   }
 
   /**
@@ -43,6 +50,19 @@ export class Chronos {
    */
   with({ collection, ...route }: CollectionRoute): Operations {
     return { model: this.#registry.modelOf(collection, route) as unknown as EntityModel<EntityClass> };
+  }
+
+  /**
+   * Reads an entity through several tiers: what a tenant does not have, its domain may, or everyone. Throws as `model`
+   * does, for each tier that is named.
+   *
+   * @example
+   * const settings = chronos.layers(Setting, { tenantId: 'acme', domain: 'retail', generic: true });
+   * await settings.findFirst({ name: 'theme' }); // { tier: 'domain', document }
+   * await settings.findMerged({ name: 'theme' }); // { tiers: ['tenant', 'generic'], content }
+   */
+  layers<E extends EntityClass>(entity: E, route: LayersRoute): Layers<E> {
+    return new Layers(this.#registry, entity, route);
   }
 
   /** Closes all connections. The entities can be given to another registry from now on. */

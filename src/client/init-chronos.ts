@@ -21,5 +21,5 @@ import { Chronos } from './chronos.ts';
  */
 export function initChronos(config: ChronosConfig | EnhancedChronosConfig): Chronos {
   const resolved = resolveConfig(config, reportUnavailable);
-  return new Chronos(new Registry(resolved, resolved.mongoose ?? defaultMongoose));
+  return new Chronos(new Registry(resolved, resolved.mongoose ?? defaultMongoose), resolved);
 }

@@ -55,16 +55,22 @@ export class Directory {
    * @throws ConfigError if it cannot live there, or lives somewhere already
    */
   add(tenantId: string, placements: readonly TenantPlacement[]): void {
-    requireTenantId(tenantId);
-    const databases = placements.map((placement) => this.#habitable(tenantId, placement));
-    const types = new Set(databases.map(({ databaseType }) => databaseType));
-    if (this.#tenants.has(tenantId)) throw notAdded(tenantId, 'it lives somewhere already. Remove it first');
-    if (databases.length === 0) throw notAdded(tenantId, 'no database is named for it');
-    if (types.size < databases.length) throw notAdded(tenantId, 'it would have two databases of one type');
-    for (const { database, mongoConnKey } of placements) {
-      if (mongoConnKey !== undefined) this.#pinned.set(placeId(database, tenantId), mongoConnKey);
-    }
-    this.#tenants.set(tenantId, databases);
+    const databases = this.#habitableAll(tenantId, placements);
+    if (this.#tenants.has(tenantId))
+      throw notAdded(tenantId, 'it lives somewhere already. Move it, or remove it first');
+    this.#settle(tenantId, databases, placements);
+  }
+
+  /**
+   * Lets a tenant live in other places than before, and returns those it had.
+   *
+   * @throws ConfigError if it cannot live there; then nothing has changed
+   */
+  move(tenantId: string, placements: readonly TenantPlacement[]): Place[] {
+    const databases = this.#habitableAll(tenantId, placements);
+    const places = this.remove(tenantId);
+    this.#settle(tenantId, databases, placements);
+    return places;
   }
 
   /** Forgets a tenant, and returns the places that were its own. */
@@ -111,6 +117,10 @@ export class Directory {
         throw mismatch('names two tenants: tenantId and extIdentifier differ');
       }
       if (!this.#tenants.has(tenantId)) throw unknownTenant(tenantId);
+    }
+    const { tier, extIdentifier, key, dbName } = given;
+    if (tier === 'domain' && extIdentifier === undefined && key === undefined && dbName === undefined) {
+      throw mismatch('is for tier domain, and says not for which. Give extIdentifier');
     }
     const candidates = tenantId === undefined ? this.#config.databases : (this.#tenants.get(tenantId) ?? []);
     const matching = candidates.filter((database) => this.#matches(database, given, tenantId));
@@ -171,9 +181,26 @@ export class Directory {
     return connections[jumpHash(hashed, connections.length)] ?? first;
   }
 
-  #habitable(tenantId: string, { database: key, mongoConnKey }: TenantPlacement): Database {
+  #settle(tenantId: string, databases: Database[], placements: readonly TenantPlacement[]): void {
+    for (const { database, mongoConnKey } of placements) {
+      if (mongoConnKey !== undefined) this.#pinned.set(placeId(database, tenantId), mongoConnKey);
+    }
+    this.#tenants.set(tenantId, databases);
+  }
+
+  #habitableAll(tenantId: string, placements: readonly TenantPlacement[]): Database[] {
+    requireTenantId(tenantId);
+    const databases = placements.map((placement) => this.#habitable(tenantId, placement));
+    const types = new Set(databases.map(({ databaseType }) => databaseType));
+    if (databases.length === 0) throw notAdded(tenantId, 'no database is named for it');
+    if (types.size < databases.length) throw notAdded(tenantId, 'it would have two databases of one type');
+    return databases;
+  }
+
+  #habitable(tenantId: string, placement: TenantPlacement): Database {
+    const { database: key, mongoConnKey } = (placement ?? {}) as TenantPlacement;
     const database = this.#byKey.get(key);
-    if (database === undefined) throw notAdded(tenantId, `there is no database ${quoted(key)}`);
+    if (database === undefined) throw notAdded(tenantId, `there is no database ${quoted(String(key))}`);
     if (database.kind === 'single')
       throw notAdded(tenantId, `${quoted(key)} is neither a template nor shared by tenants`);
     if (mongoConnKey !== undefined && !database.connections.includes(mongoConnKey)) {
@@ -231,7 +258,7 @@ function unknownTenant(tenantId: string, databaseType?: DatabaseType): TenantNot
 }
 
 function notAdded(tenantId: string, why: string): ConfigError {
-  return new ConfigError({ message: `Cannot add tenant ${quoted(tenantId)}: ${why}` });
+  return new ConfigError({ message: `Cannot place tenant ${quoted(tenantId)}: ${why}` });
 }
 
 function mismatch(what: string): RouteMismatchError {
