@@ -1,9 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import mongoose from 'mongoose';
 import { UnversionedWriteError } from '../../src/index.ts';
 import { type Probe, probe } from '../support/capture-matrix.ts';
 import { startMongo } from '../support/servers.ts';
 import { WRITE_PATHS, type WritePath } from '../support/write-paths.ts';
+import { comparison } from './comparison.ts';
 
 type Row = readonly [path: string, versions: string, result: string];
 
@@ -38,16 +39,20 @@ function table(title: string, rows: readonly Row[]): string {
   ].join('\n');
 }
 
+const { values: wanted } = parseArgs({ options: { peers: { type: 'boolean', default: false } } });
 const server = await startMongo({ progress: () => undefined });
 await mongoose.connect(server.uri, { dbName: 'capture-matrix' });
 const rows: Row[] = [];
 for (const path of WRITE_PATHS) rows.push(await measured(path));
+const compared = wanted.peers ? await comparison(mongoose, server.uri) : undefined;
 await mongoose.disconnect();
 await server.stop();
 
 const core = rows.filter((_, index) => WRITE_PATHS[index]?.core);
 const rest = rows.filter((_, index) => !WRITE_PATHS[index]?.core);
-const right = (some: readonly Row[]) => some.filter(([, versions]) => versions !== 'WRONG').length;
-console.log(table(`The 24 write paths: ${right(core)} of ${core.length} recorded exactly or refused`, core));
-console.log(table(`Further forms of them: ${right(rest)} of ${rest.length}`, rest));
-if (right(rows) < rows.length) process.exitCode = 1;
+const exact = (some: readonly Row[]) => some.filter(([, versions]) => versions === 'exact').length;
+const refused = core.filter(([, versions]) => versions === 'refused').length;
+console.log(table(`The 24 write paths: ${exact(core)} recorded exactly, ${refused} refused`, core));
+console.log(table(`Further forms of them: ${exact(rest)} of ${rest.length} recorded exactly`, rest));
+if (compared !== undefined) console.log(compared);
+if (rows.some(([, versions]) => versions === 'WRONG')) process.exitCode = 1;

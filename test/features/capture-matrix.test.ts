@@ -9,7 +9,7 @@ const mongoose = await testDatabase();
 const titled = (paths: readonly WritePath[]) => paths.map((path) => [`${path.group}: ${path.name}`, path] as const);
 const captured = WRITE_PATHS.filter(({ refused, atomic }) => !refused && !atomic);
 
-test('the 24 paths by which the peers were measured are all there', () => {
+test('the 24 paths that are taken with other libraries too are all there', () => {
   expect(WRITE_PATHS.filter(({ core }) => core)).toHaveLength(24);
 });
 

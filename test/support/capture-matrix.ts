@@ -1,7 +1,9 @@
 import type { Mongoose, mongo, Schema } from 'mongoose';
 import { chronos } from '../../src/index.ts';
+import { type Change, changesDuring } from './logged-changes.ts';
 import { Portrait } from './portrait.ts';
-import { type Sample, type SampleModel, SEED, sampleSchema, type WritePath } from './write-paths.ts';
+import { headsOf, recordsOf } from './stored.ts';
+import { NUMBERS, type Sample, type SampleModel, SEED, sampleSchema, type WritePath } from './write-paths.ts';
 
 type Raw = Record<string, unknown>;
 type Collection = mongo.Collection<Raw>;
@@ -49,8 +51,8 @@ export async function probe(
   await empty({ plain, versioned });
   const seed = path.seed ?? SEED;
   if (seed.length > 0) {
-    await raw(plain).insertMany(seed.map((document) => ({ ...document })));
-    const into = adopted ? raw(versioned) : versioned.collection;
+    await headsOf(plain).insertMany(seed.map((document) => ({ ...document })));
+    const into = adopted ? headsOf(versioned) : versioned.collection;
     await (into as unknown as Collection).insertMany(seed.map((document) => ({ ...document })));
   }
   return {
@@ -82,15 +84,9 @@ async function twin(mongoose: Mongoose, path: WritePath, name: string, withHisto
 }
 
 async function empty({ plain, versioned }: Twins): Promise<void> {
-  await Promise.all([raw(plain), raw(versioned), recordsIn(versioned)].map((collection) => collection.deleteMany({})));
-}
-
-function raw(model: SampleModel): Collection {
-  return model.db.db!.collection<Raw>(model.collection.collectionName) as unknown as Collection;
-}
-
-function recordsIn(model: SampleModel): Collection {
-  return model.db.db!.collection<Raw>(`${model.collection.collectionName}_ver`) as unknown as Collection;
+  await Promise.all(
+    [headsOf(plain), headsOf(versioned), recordsOf(versioned)].map((collection) => collection.deleteMany({})),
+  );
 }
 
 const EXACT = { promoteValues: false, promoteLongs: false } as const;
@@ -106,46 +102,12 @@ function withoutSystem({ _system, ...document }: Raw): Raw {
 
 async function runPlain(mongoose: Mongoose, model: SampleModel, path: WritePath): Promise<Run> {
   const portrait = new Portrait(mongoose, model.modelName.replace('Sample', ''));
-  const collection = raw(model);
-  const before = await documentsOf(collection);
-  const startAtOperationTime = await now(model);
-  const result = portrait.of(await path.write(model, mongoose));
-  const documents = await documentsOf(collection);
-  await collection.insertOne({ _id: END as never });
-  const changes = await changesUntilEnd(collection.watch([], { startAtOperationTime, ...EXACT }));
-  return { result, documents: portrait.of(documents), changes: portrait.of(byDocument(mongoose, changes, before)) };
-}
-
-/** The instant after what was written so far, by the clock of the server's log. */
-async function now(model: SampleModel): Promise<mongo.Timestamp> {
-  const { operationTime } = await model.db.db!.command({ ping: 1 });
-  const { t, i } = operationTime as mongo.Timestamp;
-  return new model.base.mongo.Timestamp({ t, i: i + 1 }) as mongo.Timestamp;
-}
-
-const END = '(the end of the run)';
-
-interface Change {
-  readonly id: unknown;
-  readonly change: 'insert' | 'change' | 'delete';
-}
-
-const KINDS: Record<string, Change['change']> = {
-  insert: 'insert',
-  update: 'change',
-  replace: 'change',
-  delete: 'delete',
-};
-
-async function changesUntilEnd(stream: mongo.ChangeStream<Raw>): Promise<Change[]> {
-  const changes: Change[] = [];
-  for await (const event of stream as AsyncIterable<Raw>) {
-    const id = (event.documentKey as Raw)._id;
-    if (String(id) === END) break;
-    changes.push({ id, change: KINDS[String(event.operationType)] as Change['change'] });
-  }
-  await stream.close();
-  return changes;
+  const before = await documentsOf(headsOf(model));
+  const { result: run, changes } = await changesDuring(model, async () => {
+    const result = portrait.of(await path.write(model, NUMBERS, mongoose));
+    return { result, documents: portrait.of(await documentsOf(headsOf(model))) };
+  });
+  return { ...run, changes: portrait.of(byDocument(mongoose, changes, before)) };
 }
 
 /** @param before the documents that the first change of each met */
@@ -170,11 +132,11 @@ async function runVersioned(
 ): Promise<Pick<Probe, 'versioned' | 'records' | 'gapless'>> {
   const portrait = new Portrait(mongoose, model.modelName.replace('Sample', ''));
   const key = keyIn(mongoose);
-  const seeded = new Set((await documentsOf(raw(model))).map(({ _id }) => key(_id)));
-  const result = portrait.of(await path.write(model, mongoose));
-  const documents = portrait.of(await documentsOf(raw(model)));
-  const records = await recordsOf(model);
-  const lives = [...groupBy([...records, ...(await headsOf(model))], ({ id }) => key(id))];
+  const seeded = new Set((await documentsOf(headsOf(model))).map(({ _id }) => key(_id)));
+  const result = portrait.of(await path.write(model, NUMBERS, mongoose));
+  const documents = portrait.of(await documentsOf(headsOf(model)));
+  const records = await pastVersions(model);
+  const lives = [...groupBy([...records, ...(await currentVersions(model))], ({ id }) => key(id))];
   const first = lives.flatMap(([id, [version]]) => (seeded.has(id) && version?.document ? [version.document] : []));
   const changes = lives.flatMap(([id, versions]) => changesOf(versions, seeded.has(id)));
   return {
@@ -191,8 +153,8 @@ interface StoredVersion {
   readonly document: Raw | null;
 }
 
-async function recordsOf(model: SampleModel): Promise<StoredVersion[]> {
-  const stored = await recordsIn(model)
+async function pastVersions(model: SampleModel): Promise<StoredVersion[]> {
+  const stored = await recordsOf(model)
     .find({}, { sort: { '_id.id': 1, '_id.ov': 1 }, ...EXACT })
     .toArray();
   return stored.map(({ _id, ...record }) => {
@@ -202,8 +164,8 @@ async function recordsOf(model: SampleModel): Promise<StoredVersion[]> {
   });
 }
 
-async function headsOf(model: SampleModel): Promise<StoredVersion[]> {
-  const heads = await raw(model).find({}, EXACT).toArray();
+async function currentVersions(model: SampleModel): Promise<StoredVersion[]> {
+  const heads = await headsOf(model).find({}, EXACT).toArray();
   return heads.map((document) => {
     const ov = Number((document._system as Raw | undefined)?.ov ?? 0);
     return { id: document._id, ov, document: withoutSystem(document) };

@@ -1,4 +1,4 @@
-import type { HydratedDocument, Model, Mongoose, Schema } from 'mongoose';
+import type { HydratedDocument, Model, Mongoose, Schema, Types } from 'mongoose';
 
 /** What the documents of the capture matrix look like. */
 export interface Sample {
@@ -22,7 +22,7 @@ type SampleDocument = HydratedDocument<Sample>;
 export interface WritePath {
   readonly name: string;
   readonly group: string;
-  /** One of the 24 paths by which the peers were measured. */
+  /** One of the 24 paths that are taken with other libraries too. */
   readonly core?: true;
   readonly seed?: readonly Record<string, unknown>[];
   readonly schema?: (mongoose: Mongoose) => Schema<Sample>;
@@ -30,27 +30,40 @@ export interface WritePath {
   readonly refused?: true;
   /** Leaves nothing behind when it fails, where the server alone leaves what it had done until then. */
   readonly atomic?: true;
-  readonly write: (model: SampleModel, mongoose: Mongoose) => Promise<unknown>;
+  /** The core paths name documents by `id(1)`, as others take no `_id` but an ObjectId; the further ones by number. */
+  readonly write: (model: SampleModel, id: Ids, mongoose: Mongoose) => Promise<unknown>;
 }
 
+/** The `_id` of each numbered document. */
+export type Ids = (n: number) => number | Types.ObjectId;
+
+/** A number is its own `_id`. */
+export const NUMBERS: Ids = (n) => n;
+
+export const objectIds =
+  ({ Types }: Mongoose): Ids =>
+  (n) =>
+    new Types.ObjectId(n.toString(16).padStart(24, '0'));
+
 export function sampleSchema(mongoose: Mongoose): Schema<Sample> {
-  const { Mixed } = mongoose.Schema.Types;
-  return new mongoose.Schema<Sample>(
-    {
-      _id: { type: Mixed as never, default: () => new mongoose.Types.ObjectId() },
-      name: String,
-      n: { type: Number, max: 1_000 },
-      code: { type: String, unique: true, sparse: true },
-      tags: { type: [String], default: undefined },
-      items: { type: [{ _id: false, sku: String, qty: Number }], default: undefined },
-      map: { type: Map, of: Number },
-      nested: { _id: false, type: { a: Number, b: String } },
-      any: Mixed,
-      at: Date,
-      kind: String,
-    } as never,
-    { timestamps: true },
-  );
+  const _id = { type: mongoose.Schema.Types.Mixed, default: () => new mongoose.Types.ObjectId() };
+  return new mongoose.Schema<Sample>({ _id, ...sampleFields(mongoose) } as never, { timestamps: true });
+}
+
+/** What a schema of samples holds besides the `_id`. */
+export function sampleFields(mongoose: Mongoose): object {
+  return {
+    name: String,
+    n: { type: Number, max: 1_000 },
+    code: { type: String, unique: true, sparse: true },
+    tags: { type: [String], default: undefined },
+    items: { type: [{ _id: false, sku: String, qty: Number }], default: undefined },
+    map: { type: Map, of: Number },
+    nested: { _id: false, type: { a: Number, b: String } },
+    any: mongoose.Schema.Types.Mixed,
+    at: Date,
+    kind: String,
+  };
 }
 
 /** The documents every path meets unless it says otherwise. */
@@ -99,16 +112,16 @@ const CORE = { core: true } as const;
 add(
   'documents',
   {
-    'save, new': (Model) => new Model({ _id: 9, name: 'new' }).save(),
-    'save, changed': async (Model) => {
-      const doc = await one(Model);
+    'save, new': (Model, id) => new Model({ _id: id(9), name: 'new' }).save(),
+    'save, changed': async (Model, id) => {
+      const doc = await one(Model, id(1));
       doc.name = 'changed';
       doc.tags?.push('z');
       return doc.save();
     },
-    create: (Model) => Model.create([{ _id: 8, name: 'one' }, { name: 'generated' }]),
-    'doc.updateOne': async (Model) => (await one(Model)).updateOne({ $set: { n: 7 } }),
-    'doc.deleteOne': async (Model) => (await one(Model)).deleteOne(),
+    create: (Model, id) => Model.create([{ _id: id(8), name: 'one' }, { name: 'generated' }]),
+    'doc.updateOne': async (Model, id) => (await one(Model, id(1))).updateOne({ $set: { n: 7 } }),
+    'doc.deleteOne': async (Model, id) => (await one(Model, id(1))).deleteOne(),
   },
   CORE,
 );
@@ -189,7 +202,7 @@ add('documents', {
 add(
   'insertMany',
   {
-    insertMany: (Model) => Model.insertMany([{ _id: 9 }, { name: 'generated' }]),
+    insertMany: (Model, id) => Model.insertMany([{ _id: id(9), name: 'one' }, { name: 'generated' }]),
   },
   CORE,
 );
@@ -215,28 +228,33 @@ add('insertMany', {
 add(
   'updates',
   {
-    updateOne: (Model) => Model.updateOne({ _id: 1 }, { name: 'set' }),
+    updateOne: (Model, id) => Model.updateOne({ _id: id(1) }, { name: 'set' }),
     updateMany: (Model) => Model.updateMany({ n: 2 }, { $inc: { n: 1 } }),
-    replaceOne: (Model) => Model.replaceOne({ _id: 1 }, { name: 'replaced' }),
+    replaceOne: (Model, id) => Model.replaceOne({ _id: id(1) }, { name: 'replaced' }),
     findOneAndUpdate: (Model) => Model.findOneAndUpdate({ name: 'ada' }, { $set: { n: 9 } }),
-    findByIdAndUpdate: (Model) => Model.findByIdAndUpdate(1, { n: 9 }, { returnDocument: 'after' }),
-    findOneAndReplace: (Model) => Model.findOneAndReplace({ _id: 1 }, { name: 'replaced' }),
-    'upsert, miss': (Model) => Model.updateOne({ _id: 9 }, { name: 'upserted' }, { upsert: true }),
-    arrayFilters: (Model) =>
-      Model.updateOne({ _id: 1 }, { $inc: { 'items.$[i].qty': 1 } }, { arrayFilters: [{ 'i.sku': 'q' }] }),
-    'positional $': (Model) => Model.updateOne({ _id: 1, 'items.sku': 'q' }, { $set: { 'items.$.qty': 0 } }),
-    pipeline: (Model) =>
-      Model.updateOne({ _id: 1 }, [{ $set: { n: { $add: ['$n', 1] } } }], { updatePipeline: true } as never),
-    'middleware: false': (Model) => Model.updateOne({ _id: 1 }, { name: 'quiet' }, { middleware: false } as never),
-    'native collection': (Model) => Model.collection.updateOne({ _id: 1 as never }, { $set: { raw: true } }),
+    findByIdAndUpdate: (Model, id) => Model.findByIdAndUpdate(id(1), { n: 9 }, { returnDocument: 'after' }),
+    findOneAndReplace: (Model, id) => Model.findOneAndReplace({ _id: id(1) }, { name: 'replaced' }),
+    'upsert, miss': (Model, id) => Model.updateOne({ _id: id(9) }, { name: 'upserted' }, { upsert: true }),
+    arrayFilters: (Model, id) =>
+      Model.updateOne({ _id: id(1) }, { $inc: { 'items.$[i].qty': 1 } }, { arrayFilters: [{ 'i.sku': 'q' }] }),
+    'positional $': (Model, id) => Model.updateOne({ _id: id(1), 'items.sku': 'q' }, { $set: { 'items.$.qty': 0 } }),
+    pipeline: (Model, id) =>
+      Model.updateOne({ _id: id(1) }, [{ $set: { n: { $add: ['$n', 1] } } }], { updatePipeline: true } as never),
+    'middleware: false': (Model, id) =>
+      Model.updateOne({ _id: id(1) }, { name: 'quiet' }, { middleware: false } as never),
+    'native collection': (Model, id) => Model.collection.updateOne({ _id: id(1) as never }, { $set: { raw: true } }),
   },
   CORE,
 );
 add(
   'updates',
   {
-    'aggregate $merge': (Model) =>
-      Model.aggregate([{ $match: { _id: 1 } }, { $merge: { into: Model.collection.collectionName } }]).exec(),
+    'aggregate $merge': (Model, id) =>
+      Model.aggregate([
+        { $match: { _id: id(1) } },
+        { $set: { n: 50 } },
+        { $merge: { into: Model.collection.collectionName } },
+      ]).exec(),
   },
   { core: true, refused: true },
 );
@@ -436,7 +454,7 @@ add('findOneAnd…', { findOneAndDelete: (Model) => Model.findOneAndDelete({ nam
 add(
   'deletes',
   {
-    deleteOne: (Model) => Model.deleteOne({ _id: 1 }),
+    deleteOne: (Model, id) => Model.deleteOne({ _id: id(1) }),
     deleteMany: (Model) => Model.deleteMany({ n: 2 }),
   },
   CORE,
@@ -448,14 +466,14 @@ add('deletes', {
   'deleteMany, no match': (Model) => Model.deleteMany({ n: 99 }),
 });
 
-const six = () => [
-  { insertOne: { document: { _id: 9, name: 'inserted' } } },
-  { updateOne: { filter: { _id: 1 }, update: { $inc: { n: 1 } } } },
+const six = (id = NUMBERS) => [
+  { insertOne: { document: { _id: id(9), name: 'inserted' } } },
+  { updateOne: { filter: { _id: id(1) }, update: { $inc: { n: 1 } } } },
   { updateMany: { filter: { n: 2 }, update: { $set: { name: 'both' } } } },
-  { replaceOne: { filter: { _id: 2 }, replacement: { name: 'replaced' } } },
-  { deleteOne: { filter: { _id: 1 } } },
+  { replaceOne: { filter: { _id: id(2) }, replacement: { name: 'replaced' } } },
+  { deleteOne: { filter: { _id: id(1) } } },
   { deleteMany: { filter: { name: 'both' } } },
-  { updateOne: { filter: { _id: 10 }, update: { $set: { n: 1 } }, upsert: true } },
+  { updateOne: { filter: { _id: id(10) }, update: { $set: { n: 1 } }, upsert: true } },
 ];
 const withFailures = () => [
   { updateOne: { filter: { _id: 1 }, update: { $set: { n: 50 } } } },
@@ -465,7 +483,7 @@ const withFailures = () => [
   { insertOne: { document: { _id: 12, code: 'l' } } },
   { replaceOne: { filter: { name: 'none' }, replacement: { name: 'up', code: 'c' }, upsert: true } },
 ];
-add('bulk', { bulkWrite: (Model) => Model.bulkWrite(six() as never) }, CORE);
+add('bulk', { bulkWrite: (Model, id) => Model.bulkWrite(six(id) as never) }, CORE);
 add('bulk', {
   'bulkWrite, unordered': (Model) =>
     Model.bulkWrite([six()[0], six()[1], six()[6], { deleteOne: { filter: { _id: 3 } } }] as never, { ordered: false }),
@@ -517,8 +535,8 @@ add('bulk', {
 add(
   'bulk',
   {
-    bulkSave: async (Model) => {
-      const docs = [await one(Model, 1), await one(Model, 2), new Model({ _id: 9, name: 'new' })];
+    bulkSave: async (Model, id) => {
+      const docs = [await one(Model, id(1)), await one(Model, id(2)), new Model({ _id: id(9), name: 'new' })];
       docs[0]!.n = 11;
       docs[1]!.tags = ['bulk'];
       return Model.bulkSave(docs);
@@ -599,7 +617,7 @@ for (const [name, id] of Object.entries(IDS)) {
   add(
     'custom _id',
     {
-      [`_id: ${name}`]: async (Model, mongoose) => {
+      [`_id: ${name}`]: async (Model, _id, mongoose) => {
         const byId = () => ({ _id: id(mongoose) as never });
         await new Model({ _id: id(mongoose), n: 0 }).save();
         const updated = await Model.updateOne(byId(), { $inc: { n: 1 } });

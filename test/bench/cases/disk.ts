@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Mongoose } from 'mongoose';
 import type { ChronosModelType } from '../../../src/index.ts';
+import { PEERS, type Peer } from '../../support/peers.ts';
 import type { Bench, BenchCase } from '../bench-case.ts';
+import { besidePeer, ORDERS } from '../beside-peer.ts';
 import { insertOrders, type Order, type OrderModel, orderModel } from '../documents.ts';
 import { expect } from '../expect.ts';
-import { besidePeer, PEERS, type Peer } from '../peers.ts';
 import { checkpoint, type Io, ioOf, megabytes } from '../server-io.ts';
 
 const VERSIONS_EACH = 100;
@@ -124,7 +125,7 @@ async function ofPeer(bench: Bench, peer: Peer): Promise<void> {
     }
   };
   const writing = await ioOf(mongoose, () => Promise.all(Array.from({ length: CALLERS }, caller)));
-  const size = await sizeOf(theirs.base, peer.history);
+  const size = await sizeOf(theirs.base, peer.historyOf(ORDERS.collection));
   const bson = bytes * VERSIONS_EACH;
   bench.note(`${peer.name}: ${size.count} records of ${megabytes(size.bson)} as ${described(size)}; ${moved(writing)}`);
   bench.report({

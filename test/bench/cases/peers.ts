@@ -1,6 +1,7 @@
+import { PEERS, type Peer } from '../../support/peers.ts';
 import type { Bench, BenchCase } from '../bench-case.ts';
+import { besidePeer, ORDERS } from '../beside-peer.ts';
 import { compare, figureOf } from '../compare.ts';
-import { besidePeer, PEERS, type Peer } from '../peers.ts';
 import { SINGLE_WRITES, type SingleWrite } from '../single-writes.ts';
 
 async function measure(bench: Bench, peer: Peer, { name, workload }: SingleWrite): Promise<void> {
@@ -13,7 +14,7 @@ async function measure(bench: Bench, peer: Peer, { name, workload }: SingleWrite
     const means = `the same with ${peer.name} ${peer.version}, as a share of plain Mongoose ${peer.mongoose}`;
     bench.report(figureOf(comparison, { name: `${peer.name}: ${name}`, callers, means }));
   }
-  const records = await theirs.db.collection(peer.history).countDocuments();
+  const records = await theirs.db.collection(peer.historyOf(ORDERS.collection)).countDocuments();
   bench.note(`${contender.done()} writes by ${name} left ${records} records of ${peer.name}`);
 }
 
