@@ -115,6 +115,26 @@ export function encodedSize(bytes: Uint8Array): number {
   return size;
 }
 
+/** One element of a document or an array: its key from `key` up to `value - 1`, its value from `value` up to `end`. */
+export interface Element extends ElementSpan {
+  readonly key: number;
+}
+
+/** The elements of the document or array that lies from `offset` up to `end`. */
+export function* elementsOf(bytes: Uint8Array, offset: number, end: number): Generator<Element> {
+  const last = end - 1;
+  if (int32At(bytes, offset) !== end - offset || bytes[last] !== 0)
+    throw new MalformedBson('Document is not terminated');
+  for (let start = offset + 4; start < last; ) {
+    const type = bytes[start] as number;
+    const value = pastCString(bytes, start + 1);
+    const past = pastValue(bytes, type, value);
+    if (past > last) throw new MalformedBson('Element runs past the end of its document');
+    yield { type, start, key: start + 1, value, end: past };
+    start = past;
+  }
+}
+
 /** The first element with a key, found without decoding the ones before it. */
 export function findElement(bytes: Uint8Array, key: string): ElementSpan | undefined {
   const wanted = Buffer.from(`${key}\0`, 'utf8');
