@@ -205,6 +205,96 @@ export class SnapshotExpiredError extends ChronosError {
   }
 }
 
+/** What failed in object storage, and on what. */
+export interface StorageFailure {
+  readonly message: string;
+  /** The store, such as `s3 bucket app-json`. */
+  readonly store: string;
+  readonly key?: string | undefined;
+  /** The status of the answer, if there was one. */
+  readonly status?: number | undefined;
+  readonly retryable: boolean;
+  /** True where the write itself was committed to MongoDB, and stands. @default false */
+  readonly committed?: boolean | undefined;
+  /** The version that was committed. */
+  readonly ov?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** Object storage did not do what it was asked. With `committed` the write itself stands in MongoDB. */
+export class StorageError extends ChronosError {
+  override readonly name = 'StorageError';
+  readonly code = 'CHRONOS_STORAGE';
+  override readonly retryable: boolean;
+  readonly store: string;
+  readonly key: string | undefined;
+  readonly status: number | undefined;
+  readonly committed: boolean;
+  readonly ov: number | undefined;
+
+  constructor(failure: StorageFailure) {
+    super(failure);
+    this.retryable = failure.retryable;
+    this.store = failure.store;
+    this.key = failure.key;
+    this.status = failure.status;
+    this.committed = failure.committed ?? false;
+    this.ov = failure.ov;
+  }
+}
+
+/** An object that is referred to is not in its store. */
+export class PayloadMissingError extends ChronosError {
+  override readonly name = 'PayloadMissingError';
+  readonly code = 'CHRONOS_PAYLOAD_MISSING';
+  readonly store: string;
+  readonly key: string;
+
+  constructor(store: string, key: string, cause?: unknown) {
+    super({ message: `Cannot find ${key} in the ${store}`, cause });
+    this.store = store;
+    this.key = key;
+  }
+}
+
+/** An object is not what was stored under its key: another length, other bytes. Nothing of it is returned. */
+export class PayloadIntegrityError extends ChronosError {
+  override readonly name = 'PayloadIntegrityError';
+  readonly code = 'CHRONOS_PAYLOAD_INTEGRITY';
+  readonly store: string;
+  readonly key: string;
+  /** What was stored, as `sha256-<hex>, <length> bytes`. */
+  readonly expected: string;
+  readonly found: string;
+
+  constructor(store: string, key: string, expected: string, found: string) {
+    super({ message: `Cannot read ${key} in the ${store}: expected ${expected}, found ${found}` });
+    this.store = store;
+    this.key = key;
+    this.expected = expected;
+    this.found = found;
+  }
+}
+
+/** A blob, or all blobs of a document together, pass the limit. Nothing was decoded, and nothing written. */
+export class ExternalizationError extends ChronosError {
+  override readonly name = 'ExternalizationError';
+  readonly code = 'CHRONOS_EXTERNALIZATION';
+  readonly property: string;
+  /** In bytes. */
+  readonly length: number;
+  readonly limit: number;
+
+  constructor(property: string, length: number, limit: number) {
+    super({
+      message: `Cannot externalize ${property}: up to it there are ${length} bytes of blobs, and ${limit} are allowed. Store larger files yourself and keep their address`,
+    });
+    this.property = property;
+    this.length = length;
+    this.limit = limit;
+  }
+}
+
 /** How an id stands in a message: short, and only for kinds that carry no document content. */
 function describeId(id: unknown): string {
   if (typeof id === 'string') return JSON.stringify(id.length > 64 ? `${id.slice(0, 64)}…` : id);

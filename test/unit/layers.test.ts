@@ -21,7 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['restore', 'enrich'],
   ['history'],
   ['commit'],
-  ['config'],
+  ['config', 'payload'],
   ['system'],
   ['bson'],
   ['(leaf)'],
@@ -61,3 +61,10 @@ function isUpward(file: string, imported: string): boolean {
   const [from, to] = [folderOf(file), folderOf(imported)];
   return imported.startsWith('..') || (from !== to && levelOf(to) <= levelOf(from));
 }
+
+test('payload/ knows bytes and keys, and no Mongoose', () => {
+  const knowing = files.filter(
+    (file) => file.startsWith('payload/') && /from 'mongoose'/.test(readFileSync(join(SRC, file), 'utf8')),
+  );
+  expect(knowing).toEqual([]);
+});

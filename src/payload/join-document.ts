@@ -1,0 +1,71 @@
+import { BsonType, encodedSize, findElement } from '../bson/elements.ts';
+import { RawWriter } from '../bson/raw-writer.ts';
+import { rebuild, withElement } from '../bson/rebuild.ts';
+import { encodeBase64 } from './base64-text.ts';
+import { isLeaf, type PathTree, pathTree } from './path-tree.ts';
+import type { BlobReference } from './split-document.ts';
+
+/** A blob and where in the document it goes. */
+export interface JoinBlob {
+  readonly reference: Pick<BlobReference, 'path' | 'head'>;
+  readonly bytes: Uint8Array;
+}
+
+export interface JoinParts {
+  /** What is in Mongo: its `_system` is the one that counts. */
+  readonly inline: Uint8Array;
+  /** What was stored; where no paths are named to be indexed, the inline part itself does as well. */
+  readonly body: Uint8Array;
+  readonly blobs: readonly JoinBlob[];
+}
+
+/** The parts do not belong together: the body has no place for a blob. */
+export class MismatchedParts extends Error {
+  override readonly name = 'MismatchedParts';
+}
+
+/**
+ * The document that `splitDocument` took apart, byte for byte.
+ *
+ * @throws MismatchedParts
+ */
+export function joinDocument({ inline, body, blobs }: JoinParts): Uint8Array {
+  const whole =
+    blobs.length === 0
+      ? body
+      : withBlobs(body, 0, encodedSize(body), pathTree(blobs.map((blob) => [blob.reference.path, blob])));
+  return withSystemOf(inline, whole);
+}
+
+function withBlobs(bytes: Uint8Array, offset: number, end: number, tree: PathTree<JoinBlob>): Uint8Array {
+  const waiting = new Map(tree);
+  const joined = rebuild(bytes, offset, end, (key, { type, value, end: valueEnd }) => {
+    const branch = waiting.get(key);
+    if (branch === undefined) return 'keep';
+    waiting.delete(key);
+    if (isLeaf(branch)) return { type: BsonType.string, bytes: encodedText(branch.leaf) };
+    if (type !== BsonType.object && type !== BsonType.array) throw mismatch(key);
+    return { type, bytes: withBlobs(bytes, value, valueEnd, branch) };
+  });
+  for (const key of waiting.keys()) throw mismatch(key);
+  return joined;
+}
+
+function mismatch(key: string): MismatchedParts {
+  return new MismatchedParts(`The body has no place for the blob at ${JSON.stringify(key)}`);
+}
+
+function encodedText({ reference, bytes }: JoinBlob): Uint8Array {
+  const out = new RawWriter();
+  out.string(encodeBase64({ bytes, head: reference.head ?? '' }));
+  return out.bytes();
+}
+
+function withSystemOf(inline: Uint8Array, whole: Uint8Array): Uint8Array {
+  const system = findElement(inline, '_system');
+  if (system === undefined)
+    return rebuild(whole, 0, encodedSize(whole), (key) => (key === '_system' ? 'drop' : 'keep'));
+  if (findElement(whole, '_system') === undefined) return withElement(whole, inline.subarray(system.start, system.end));
+  const value = { type: system.type, bytes: inline.subarray(system.value, system.end) };
+  return rebuild(whole, 0, encodedSize(whole), (key) => (key === '_system' ? value : 'keep'));
+}
