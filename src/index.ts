@@ -10,7 +10,7 @@ export type { DiffOptions, HistoryOptions, VersionReference } from './api/read-h
 export { versioned } from './api/versioned.ts';
 export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
-export { Chronos, type CollectionRoute, type Operations } from './client/chronos.ts';
+export { Chronos, type CloseOptions, type CollectionRoute, type Operations } from './client/chronos.ts';
 export { initChronos } from './client/init-chronos.ts';
 export type { Layered, Layers, LayersOptions, LayersRoute, Merged } from './client/layers.ts';
 export type { Tenants } from './client/tenants.ts';

@@ -16,6 +16,14 @@ export interface Operations {
   readonly model: EntityModel<EntityClass>;
 }
 
+export interface CloseOptions {
+  /**
+   * How long to wait, in milliseconds, before what is still under way is cut off.
+   * @default 30000
+   */
+  readonly drainMs?: number | undefined;
+}
+
 /** An open registry of databases, tenants and entities. */
 export class Chronos {
   readonly #registry: Registry;
@@ -65,8 +73,11 @@ export class Chronos {
     return new Layers(this.#registry, entity, route);
   }
 
-  /** Closes all connections. The entities can be given to another registry from now on. */
-  close(): Promise<void> {
-    return this.#registry.close();
+  /**
+   * Closes all connections, when what is under way on them has ended: calls, and transactions that have begun. Whatever
+   * begins from now on is refused. The entities can be given to another registry at once.
+   */
+  close({ drainMs = 30_000 }: CloseOptions = {}): Promise<void> {
+    return this.#registry.close(drainMs);
   }
 }

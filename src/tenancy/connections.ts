@@ -1,4 +1,5 @@
-import type { Connection, Mongoose } from 'mongoose';
+import type { Connection, Mongoose, mongo } from 'mongoose';
+import { Traffic } from './traffic.ts';
 
 /** Connections never make collections or indexes of their own accord: there may be thousands of databases behind them. */
 const OPTIONS = { autoIndex: false, autoCreate: false } as const;
@@ -16,7 +17,7 @@ export class Connections {
 
   /** The connection of a key, open or about to be. One that could not be opened is tried again. */
   get(key: string): Connection {
-    const connection = this.#connections.get(key) ?? this.#mongoose.createConnection();
+    const connection = this.#connections.get(key) ?? followed(this.#mongoose.createConnection());
     this.#connections.set(key, connection);
     const { disconnected } = this.#mongoose.ConnectionStates;
     // Once it has been open, the driver itself sees to it that it is again.
@@ -30,11 +31,27 @@ export class Connections {
     return [...this.#connections.values()];
   }
 
-  async close(): Promise<void> {
+  /** Closes them when what is under way on them has ended, but in that time at the latest. */
+  async close(drainMs: number): Promise<void> {
     const connections = this.opened();
     this.#connections.clear();
+    await Promise.all(connections.map((connection) => trafficOf(connection).drain(drainMs)));
     await Promise.all(connections.map((connection) => connection.destroy()));
   }
+}
+
+const traffic = new WeakMap<Connection, Traffic>();
+
+/** What is under way on a registry's connection. */
+export function trafficOf(connection: Connection): Traffic {
+  return traffic.get(connection) as Traffic;
+}
+
+function followed(connection: Connection): Connection {
+  const own = new Traffic();
+  traffic.set(connection, own);
+  connection.once('open', () => own.watch(connection.getClient() as unknown as mongo.MongoClient));
+  return connection;
 }
 
 /** Whoever waits for the connection is told why it does not open; nobody else needs to be. */

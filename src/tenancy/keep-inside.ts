@@ -2,6 +2,7 @@ import type { ClientSession } from 'mongoose';
 import type { AnyModel } from '../capture/install.ts';
 import { RouteMismatchError } from '../errors.ts';
 import { areForeign, ownerOf, type Place } from './place.ts';
+import type { PlaceConnection } from './place-connection.ts';
 import { isDocument, placeOf, requireOwn } from './place-model.ts';
 import { requireOwnSession } from './session-owner.ts';
 
@@ -16,15 +17,15 @@ const METHODS = ['history', 'diff', 'asOf', 'enrich', 'restore'];
  * to populate from.
  */
 export function keepInside(compiled: AnyModel): void {
-  for (const name of STATICS) before(compiled, name, (place, args) => requireSessions(place, args));
-  for (const name of METHODS) before(compiled.prototype, name, (place, args) => requireSessions(place, args));
-  before(compiled, 'bulkSave', (place, [documents]) => {
+  for (const name of STATICS) before(compiled, name, requireSessions);
+  for (const name of METHODS) before(compiled.prototype, name, requireSessions);
+  before(compiled, 'bulkSave', ({ place }, [documents]) => {
     for (const document of [documents].flat()) if (isDocument(document)) requireOwn(document, place);
   });
-  before(compiled, 'populate', (place, [, paths]) => requireOwnModels(place, paths));
+  before(compiled, 'populate', ({ place }, [, paths]) => requireOwnModels(place, paths));
 }
 
-type Check = (place: Place, args: readonly unknown[]) => void;
+type Check = (connection: PlaceConnection, args: readonly unknown[]) => void;
 
 /** An error of a check comes as the method's own would. */
 function before(target: object, name: string, check: Check): void {
@@ -32,22 +33,25 @@ function before(target: object, name: string, check: Check): void {
   if (typeof original !== 'function') return;
   Object.defineProperty(target, name, {
     value(this: object, ...args: unknown[]) {
-      const place = placeOf(this);
+      const isPlaced = placeOf(this) !== undefined;
+      const { db } = this as { db: PlaceConnection };
       try {
-        if (place !== undefined) check(place, args);
+        if (isPlaced) check(db, args);
       } catch (error) {
         return Promise.reject(error);
       }
-      return (original as Method).apply(this, args);
+      const result = (original as Method).apply(this, args);
+      return isPlaced ? db.traffic.followCall(result) : result;
     },
     writable: true,
     configurable: true,
   });
 }
 
-function requireSessions(place: Place, args: readonly unknown[]): void {
-  const options = args.at(-1) as { session?: ClientSession | null } | null | undefined;
-  requireOwnSession(options?.session, place);
+function requireSessions({ place, traffic }: PlaceConnection, args: readonly unknown[]): void {
+  const { session } = (args.at(-1) ?? {}) as { session?: ClientSession | null };
+  requireOwnSession(session, place);
+  traffic.admit(session);
 }
 
 function requireOwnModels(place: Place, paths: unknown): void {

@@ -4,6 +4,7 @@ import { RouteMismatchError } from '../errors.ts';
 import type { RawDocument } from '../types.ts';
 import { ownerOf, type Place } from './place.ts';
 import { requireOwnSession } from './session-owner.ts';
+import type { Traffic } from './traffic.ts';
 
 type DriverCollection = mongo.Collection<RawDocument>;
 
@@ -11,8 +12,12 @@ type DriverCollection = mongo.Collection<RawDocument>;
  * Looks like the collection of a model at a place, but whatever Mongoose asks of the driver's collection is first asked
  * whether it stays there.
  */
-export function placeCollection(capturing: AnyModel['$__collection'], place: Place): AnyModel['$__collection'] {
-  const guard = new PlaceGuard(place);
+export function placeCollection(
+  capturing: AnyModel['$__collection'],
+  place: Place,
+  traffic: Traffic,
+): AnyModel['$__collection'] {
+  const guard = new PlaceGuard(place, traffic);
   let current: DriverCollection | null = null;
   let guarded: DriverCollection | null = null;
   return Object.create(capturing, {
@@ -37,18 +42,24 @@ type Method = (...args: unknown[]) => unknown;
 
 class PlaceGuard implements ProxyHandler<DriverCollection> {
   readonly #place: Place;
+  readonly #traffic: Traffic;
 
-  constructor(place: Place) {
+  constructor(place: Place, traffic: Traffic) {
     this.#place = place;
+    this.#traffic = traffic;
   }
 
   get(target: DriverCollection, name: string | symbol): unknown {
     const value: unknown = Reflect.get(target, name);
     if (typeof value !== 'function' || name === 'constructor') return value;
     return (...args: unknown[]) => {
-      requireOwnSession((args.at(-1) as { session?: ClientSession } | undefined | null)?.session, this.#place);
+      const { session } = (args.at(-1) ?? {}) as { session?: ClientSession };
+      requireOwnSession(session, this.#place);
+      this.#traffic.admit(session);
       if (name === 'aggregate' || name === 'watch') requireOwnDatabase(args[0], this.#place);
-      return (value as Method).apply(target, args);
+      const result = (value as Method).apply(target, args);
+      if (name === 'watch') this.#traffic.followStream(result as mongo.ChangeStream);
+      return this.#traffic.followCall(result);
     };
   }
 }

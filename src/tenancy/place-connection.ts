@@ -1,12 +1,16 @@
 import type { ClientSession, Connection, mongo } from 'mongoose';
 import type { AnyModel } from '../capture/install.ts';
 import { RouteMismatchError } from '../errors.ts';
+import { trafficOf } from './connections.ts';
 import { ownerOf, type Place } from './place.ts';
 import { markSession } from './session-owner.ts';
+import type { Traffic } from './traffic.ts';
 
 /** A connection to one place: models find one another through it, and none that belongs elsewhere. */
 export interface PlaceConnection extends Connection {
   readonly place: Place;
+  /** What is under way on its client. */
+  readonly traffic: Traffic;
   /** The model of that name at the place. */
   readonly modelNamed: (name: string) => AnyModel | undefined;
 }
@@ -55,13 +59,16 @@ function sharedMembers(client: Connection): Connection {
       return (isDefined ? undefined : this.modelNamed(String(name))) ?? model.apply(this, args as never[]);
     },
     async startSession(...args) {
-      return markSession((await startSession.apply(client as PlaceConnection, args)) as ClientSession, this.place);
+      const session = (await startSession.apply(client as PlaceConnection, args)) as ClientSession;
+      trafficOf(client).followSession(session);
+      return markSession(session, this.place);
     },
   };
   const made = Object.create(client, {
     ...Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value, writable: true }])),
     // Mongoose would look there for what it does not find here.
     _parent: { value: undefined },
+    traffic: { value: trafficOf(client) },
     name: {
       get(this: PlaceConnection) {
         return this.place.dbName;

@@ -17,7 +17,7 @@ export function placeModel(compiled: AnyModel, connection: PlaceConnection): Any
   // Whatever covers the schema's models covers this one too; the plugin makes its collection capture.
   compiled.schema.emit('init', model);
   const capturing = model.$__collection;
-  bind(model, compiled, compiled.$__collection, placeCollection(capturing, connection.place));
+  bind(model, compiled, compiled.$__collection, placeCollection(capturing, connection.place, connection.traffic));
   bindKinds(model, compiled, connection);
   return model;
 }

@@ -81,14 +81,15 @@ export class Registry implements ModelSource {
     for (const place of places) place.close(why);
   }
 
-  async close(): Promise<void> {
-    this.#closed ??= this.#close();
+  /** Lets what is under way end, for so long, and closes all connections. */
+  async close(drainMs: number): Promise<void> {
+    this.#closed ??= this.#close(drainMs);
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
+  async #close(drainMs: number): Promise<void> {
     unbind(this.#entities, this);
-    await this.#connections.close();
+    await this.#connections.close(drainMs);
     await this.#templates.close();
     this.#tenants.clear();
     this.#places.clear();
