@@ -13,6 +13,14 @@ interface AnySchema {
 
 const applied = new WeakMap<object, ChronosOptions>();
 
+/** Schemas with options of their own, which what is applied to all schemas does not change. */
+const settled = new WeakSet<object>();
+
+/** Makes the options that a schema has the last word, whatever is said later of all schemas. */
+export function settle(schema: object): void {
+  settled.add(schema);
+}
+
 /**
  * Mongoose plugin that keeps the history of every document of a schema. The app's own calls stay as they are; each
  * document they change leaves a version that can be read, searched and restored as of any instant.
@@ -28,7 +36,7 @@ export function chronos(schema: AnySchema, options?: ChronosPluginOptions): void
   const resolved = resolveOptions(options);
   const before = applied.get(schema);
   if (before !== undefined) {
-    if (isDeepStrictEqual(before, resolved)) return;
+    if (settled.has(schema) || isDeepStrictEqual(before, resolved)) return;
     throw new ConfigError({
       message:
         'Cannot apply chronos twice to one schema with different options. Apply it once, to the schema or globally',

@@ -34,7 +34,8 @@ export interface ChronosOptions {
   readonly clock?: Clock | undefined;
 }
 
-const schema = z.strictObject({
+/** What there is of options; also for the entities, which take them too. */
+export const pluginOptions = z.strictObject({
   visible: z.boolean().default(false),
   collectionVersion: z.boolean().default(false),
   validate: z
@@ -47,7 +48,7 @@ const schema = z.strictObject({
 }) satisfies z.ZodType<ChronosOptions, ChronosPluginOptions>;
 
 export function resolveOptions(options: ChronosPluginOptions | undefined): ChronosOptions {
-  const parsed = schema.safeParse(options ?? {});
+  const parsed = pluginOptions.safeParse(options ?? {});
   if (parsed.success) return Object.freeze(parsed.data);
   const problems = parsed.error.issues.map(({ path, message }) =>
     path.length === 0 ? message : `${path.join('.')}: ${message}`,

@@ -14,6 +14,17 @@ export function addMembers(schema: Schema, chain: readonly AnyClass[]): void {
   }
 }
 
+/**
+ * Gives the models of a schema the static accessors of classes. They go on the models themselves, since the statics of
+ * a schema are values; so what a model's base has is named, too.
+ */
+export function addStaticAccessors(schema: Schema, chain: readonly AnyClass[]): void {
+  const members = chain.flatMap((target) => membersOf(target, STATICS_OF_ALL));
+  const accessors = members.filter(([, { get, set }]) => get !== undefined || set !== undefined);
+  if (accessors.length === 0) return;
+  schema.on('init', (model: object) => Object.defineProperties(model, Object.fromEntries(accessors)));
+}
+
 function addInstanceMember(schema: Schema, name: string, { value, get, set }: PropertyDescriptor): void {
   if (typeof value === 'function') schema.method(name, value);
   if (get === undefined && set === undefined) return;

@@ -1,7 +1,7 @@
 import type { Mongoose, Schema, SchemaOptions } from 'mongoose';
 import { EntityDefinitionError } from '../errors.ts';
-import { declarationsIn, isPart, ownChain } from './class-chain.ts';
-import { addMembers } from './class-members.ts';
+import { classChain, declarationsIn, isPart, ownChain } from './class-chain.ts';
+import { addMembers, addStaticAccessors } from './class-members.ts';
 import { fieldDefinition, type TypeContext } from './field-type.ts';
 import type { AnyClass, ClassDeclarations, FieldDeclaration } from './metadata.ts';
 import { classesOf, unwrapped } from './named-types.ts';
@@ -37,6 +37,7 @@ export function buildSchema(
   } as never) as unknown as Schema;
   if (late.length > 0) schema.add(definitions(late, schema));
   addMembers(schema, chain);
+  addStaticAccessors(schema, classChain(target));
   for (const own of declared) addDeclarations(schema, target, own);
   return schema;
 }

@@ -1,7 +1,7 @@
 import defaultMongoose, { type Mongoose, type Schema, type SchemaOptions } from 'mongoose';
 import type { ChronosPluginOptions } from '../config/options.ts';
 import { EntityDefinitionError } from '../errors.ts';
-import { chronos } from '../plugin.ts';
+import { chronos, settle } from '../plugin.ts';
 import type { DatabaseType, Tier } from '../types.ts';
 import { baseEntity, ownChain } from './class-chain.ts';
 import { buildSchema } from './compile-schema.ts';
@@ -118,5 +118,6 @@ function entitySchema(
   // As a path of the schema: without it documents would not show what is stored there.
   schema.add({ _system: mongoose.Schema.Types.Mixed } as never);
   schema.plugin(chronos, { ...versioning, validate: ruleCheck(mongoose, target, versioning.validate) });
+  settle(schema);
   return schema;
 }

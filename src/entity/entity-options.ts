@@ -1,6 +1,6 @@
 import type { SchemaOptions } from 'mongoose';
 import { z } from 'zod';
-import type { ChronosPluginOptions } from '../config/options.ts';
+import { type ChronosPluginOptions, pluginOptions } from '../config/options.ts';
 import { EntityDefinitionError } from '../errors.ts';
 import type { DatabaseType, Tier } from '../types.ts';
 
@@ -59,6 +59,12 @@ const base64 = z.strictObject({
   textCharset: z.string().min(1).optional(),
 }) satisfies z.ZodType<Base64Options>;
 
+/** Checked, and left without the plugin's own defaults: those of entities are others. */
+const versioning = z.custom<Omit<ChronosPluginOptions, 'visible'>>().superRefine((value, context) => {
+  const { error } = pluginOptions.omit({ visible: true }).safeParse(value);
+  for (const { path, message } of error?.issues ?? []) context.addIssue({ code: 'custom', path, message });
+});
+
 const schema = z.strictObject({
   name: z.string().min(1).optional(),
   collection: z.string().min(1).optional(),
@@ -71,9 +77,7 @@ const schema = z.strictObject({
   validation: z.custom<z.ZodType>((value) => value instanceof z.ZodType, 'must be a zod schema').optional(),
   discriminatorValue: z.string().min(1).optional(),
   schemaOptions: z.custom<SchemaOptions>((value) => value instanceof Object, 'must be an object').optional(),
-  versioning: z
-    .custom<Omit<ChronosPluginOptions, 'visible'>>((value) => value instanceof Object, 'must be an object')
-    .optional(),
+  versioning: versioning.optional(),
 }) satisfies z.ZodType<EntityOptions>;
 
 /** @throws EntityDefinitionError naming each option that is unknown or wrong */

@@ -3,7 +3,7 @@ import type { ChronosPluginOptions } from '../config/options.ts';
 import { EntityDefinitionError } from '../errors.ts';
 import { classChain } from './class-chain.ts';
 import type { EntityOptions } from './entity-options.ts';
-import { kindOf } from './kinds.ts';
+import { discriminatorKeyOf, kindOf } from './kinds.ts';
 import { type AnyClass, declarationsOf, extensionsOf } from './metadata.ts';
 import { versionCheck } from './version-check.ts';
 
@@ -20,13 +20,22 @@ export function ruleCheck(mongoose: Mongoose, target: AnyClass, own: Check): Che
     unchecked.add(target);
     return own;
   }
-  const check = versionCheck(mongoose, target.name, (document) => {
+  const check = versionCheck(mongoose, { name: target.name, ownKeys: ownKeysOf(target) }, (document) => {
     return classChain(kindOf(target, document)).map(rulesOf);
   });
   return (document) => {
     own?.(document);
     check(document);
   };
+}
+
+function ownKeysOf(target: AnyClass): string[] {
+  const { versionKey = '__v', timestamps = false } = declarationsOf(target)?.entity?.schemaOptions ?? {};
+  const named = typeof timestamps === 'object' ? timestamps : { createdAt: timestamps, updatedAt: timestamps };
+  const stamps = (['createdAt', 'updatedAt'] as const).map((stamp) =>
+    (named[stamp] ?? true) === true ? stamp : named[stamp],
+  );
+  return [versionKey, discriminatorKeyOf(target), ...stamps].filter((key) => typeof key === 'string');
 }
 
 /** Rules of an entity bind only if they are there when the one that it extends is put to use. */

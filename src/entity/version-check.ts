@@ -1,10 +1,19 @@
 import type { Mongoose } from 'mongoose';
+import { z } from 'zod';
+import { EntityDefinitionError } from '../errors.ts';
 import type { EntityOptions } from './entity-options.ts';
 
 type Document = Readonly<Record<string, unknown>>;
 
 /** What versions of an entity are checked by. */
 export type VersionRules = Pick<EntityOptions, 'required' | 'validation'>;
+
+/** An entity whose versions are checked. */
+export interface CheckedEntity {
+  readonly name: string;
+  /** What Mongoose itself keeps in documents: the Mongoose version key, the discriminator key and timestamps. */
+  readonly ownKeys: readonly string[];
+}
 
 /**
  * Makes the check that every version of an entity passes before it is committed.
@@ -14,7 +23,7 @@ export type VersionRules = Pick<EntityOptions, 'required' | 'validation'>;
  */
 export function versionCheck(
   mongoose: Mongoose,
-  name: string,
+  entity: CheckedEntity,
   rulesFor: (document: Document) => readonly VersionRules[],
 ): (document: Document) => void {
   return (document) => {
@@ -23,18 +32,45 @@ export function versionCheck(
       for (const path of required) {
         if (isMissing(document, path)) problems.set(path, `Path \`${path}\` is required.`);
       }
-      for (const { path, message } of issuesOf(validation, document)) {
+      for (const { path, message } of problemsOf(validation, document, entity)) {
         const before = problems.get(path);
         problems.set(path, before === undefined ? message : `${before}; ${message}`);
       }
     }
-    if (problems.size > 0) throw validationError(mongoose, name, problems);
+    if (problems.size > 0) throw validationError(mongoose, entity.name, problems);
   };
 }
 
-function issuesOf(validation: VersionRules['validation'], document: Document): { path: string; message: string }[] {
-  const { error } = validation?.safeParse(document) ?? {};
-  return (error?.issues ?? []).map(({ path, message }) => ({ path: path.join('.') || '(document)', message }));
+interface Problem {
+  readonly path: string;
+  readonly message: string;
+}
+
+function problemsOf(
+  validation: VersionRules['validation'],
+  document: Document,
+  { name, ownKeys }: CheckedEntity,
+): Problem[] {
+  try {
+    const issues = validation?.safeParse(document).error?.issues ?? [];
+    return issues.flatMap((issue) => problemsIn(issue, ownKeys));
+  } catch (error) {
+    if (!(error instanceof z.core.$ZodAsyncError)) throw error;
+    throw new EntityDefinitionError(
+      name,
+      undefined,
+      'its validation is asynchronous, and versions are checked inside of transactions. Take refinements without promises',
+    );
+  }
+}
+
+/** A strict schema tells at once all that it does not know; what Mongoose puts there is no fault. */
+function problemsIn(issue: z.core.$ZodIssue, ownKeys: readonly string[]): Problem[] {
+  const at = (...path: PropertyKey[]) => path.map(String).join('.');
+  if (issue.code !== 'unrecognized_keys') return [{ path: at(...issue.path) || '(document)', message: issue.message }];
+  return issue.keys
+    .filter((key) => key !== '_id' && (issue.path.length > 0 || !ownKeys.includes(key)))
+    .map((key) => ({ path: at(...issue.path, key), message: 'Unrecognized key' }));
 }
 
 function validationError({ Error: errors }: Mongoose, name: string, problems: ReadonlyMap<string, string>): Error {

@@ -91,6 +91,12 @@ class Person extends ChronosModel {
     return `I am ${this.name}`;
   }
 
+  static readonly LONGEST = 40;
+
+  static get described(): string {
+    return `${this.name}s with names of up to ${this.LONGEST}`;
+  }
+
   static byFirst(this: EntityModel<typeof Person>, first: string) {
     return this.findOne({ first }).orFail();
   }
@@ -133,6 +139,13 @@ test('hooks run around their operations, plugins are applied, timestamps kept', 
   await Persons.countDocuments();
   expect(log).toEqual(['saved Ana', 'Person', 'Person']);
   expect((await Persons.byFirst('Ana')).name).toBe('Ana Ito');
+});
+
+test('statics are those of the model, values and accessors too', async () => {
+  await Persons.create({ first: 'Dee', last: 'Ito' });
+  expect((await Persons.byFirst('Dee')).name).toBe('Dee Ito');
+  expect([Persons.LONGEST, Persons.described]).toEqual([40, 'models with names of up to 40']);
+  expect(entityModel(mongoose, Employee).described).toContain('up to 40');
 });
 
 test('a class that extends an entity is a discriminator of it', async () => {

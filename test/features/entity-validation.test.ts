@@ -177,3 +177,49 @@ test('rules that would come too late to bind are an error', () => {
   expect(() => definitionOf(Late)).toThrow(EntityDefinitionError);
   expect(() => definitionOf(Late)).toThrow('Cannot define Late: its rules come too late');
 });
+
+test('what Mongoose itself keeps in documents is nothing that a strict schema has to know', async () => {
+  class Part {
+    @Prop() size!: number;
+  }
+  const validation = z.strictObject({ name: z.string(), parts: z.array(z.strictObject({ size: z.number() })) });
+  const schemaOptions = { timestamps: { createdAt: 'made' }, versionKey: 'revision', strict: false } as const;
+  @ChronosEntity({ validation, schemaOptions })
+  class Strict extends ChronosModel {
+    @Prop() name!: string;
+    @Prop({ type: [Part] }) parts!: Part[];
+  }
+  const Stricts = entityModel(mongoose, Strict);
+  const { _id } = await Stricts.create({ name: 'a', parts: [{ size: 1 }] });
+  expect(Object.keys((await Stricts.findById(_id).lean())!).sort()).toEqual(
+    ['_id', '_system', 'made', 'name', 'parts', 'revision', 'updatedAt'].sort(),
+  );
+  const more = { other: 1, another: 1, 'parts.0.weight': 5 };
+  const update = () => Stricts.updateOne({ _id }, { $set: more }, { strict: false });
+  expect(await refusedFor(update)).toEqual(['another', 'other', 'parts.0.weight']);
+});
+
+test('a restore of the collection is refused for a version that the schema no longer allows', async () => {
+  @ChronosEntity({ collection: 'jars', validation: z.object({ size: z.number().max(5) }) })
+  class Jar extends ChronosModel {
+    @Prop() size!: number;
+  }
+  const Jars = entityModel(mongoose, Jar);
+  const { _id } = await Jars.create({ size: 1 });
+  await Jars.updateOne({ _id }, { size: 2 });
+  await mongoose.connection
+    .collection('jars_ver')
+    .updateOne({ '_id.id': _id, '_id.ov': 0 } as never, { $set: { size: 9 } });
+  expect(await refusedFor(() => Jars.restoreCollection({ cv: 0 }))).toEqual(['size']);
+  expect(await Jars.findById(_id).lean()).toMatchObject({ size: 2 });
+});
+
+test('a validation that is asynchronous is an error that names the entity, and writes nothing', async () => {
+  @ChronosEntity({ validation: z.object({ x: z.number().refine(async () => true) }) })
+  class Later extends ChronosModel {
+    @Prop() x!: number;
+  }
+  const Laters = entityModel(mongoose, Later);
+  await expect(Laters.create({ x: 1 })).rejects.toThrow('Cannot define Later: its validation is asynchronous');
+  expect(await Laters.countDocuments()).toBe(0);
+});

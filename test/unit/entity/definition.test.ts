@@ -123,6 +123,59 @@ test('the definition keeps what the payload is told by, of nested classes too', 
   expect(definitionOf(Person).related()).toEqual([definitionOf(Team)]);
 });
 
+test('the definition keeps all that is said of tenants, payload and versions', () => {
+  const blob = { contentType: 'text/plain', preferredText: true, textCharset: 'latin1' };
+  @ChronosEntity({
+    name: 'Told',
+    collection: 'told',
+    databaseType: 'knowledge',
+    tier: 'domain',
+    tenantField: 'tenant',
+    base64: { text: blob },
+    versioning: { collectionVersion: false },
+  })
+  class Everything extends ChronosModel {
+    @Prop() text?: string;
+    @Base64({ ...blob, textCharset: 'utf-16le' }) other?: string;
+  }
+  @ChronosEntity()
+  class More extends Everything {
+    @Base64({ contentType: 'a/b' }) third?: string;
+  }
+  const told = {
+    collection: 'told',
+    databaseType: 'knowledge',
+    tier: 'domain',
+    tenantField: 'tenant',
+    versioning: { collectionVersion: false, visible: true },
+  };
+  expect(definitionOf(Everything)).toMatchObject({
+    ...told,
+    name: 'Told',
+    base64: { text: blob, other: { ...blob, textCharset: 'utf-16le' } },
+  });
+  expect(definitionOf(More)).toMatchObject({ ...told, name: 'More', base64: { third: { contentType: 'a/b' } } });
+});
+
+test('a type that is named wins over the one that the compiler saw', () => {
+  @ChronosEntity()
+  class Named extends ChronosModel {
+    @Prop({ type: Number }) text?: string;
+    @Prop({ type: 'Decimal128' }) amount?: number;
+    @Prop({ type: [String] }) list?: unknown;
+    @Prop({ type: () => Address }) address?: object;
+    @Prop({ type: {} }) anything?: string;
+  }
+  const { paths } = schemaFor(Named);
+  expect(['text', 'amount', 'list', 'address', 'anything'].map((path) => paths[path]!.instance)).toEqual([
+    'Number',
+    'Decimal128',
+    'Array',
+    'Embedded',
+    'Mixed',
+  ]);
+});
+
 test('a schema is made once for each Mongoose', () => {
   const other = new mongoose.Mongoose();
   expect(schemaFor(Person)).toBe(schemaFor(Person));
@@ -234,6 +287,9 @@ const BAD_OPTIONS: Record<string, [options: object, message: string]> = {
   'an unknown option': [{ colection: 'x' }, 'Unrecognized key: "colection"'],
   'an unknown database type': [{ databaseType: 'run' }, 'databaseType'],
   'an unknown tier': [{ tier: 'all' }, 'tier'],
+  'an empty tenant field': [{ tenantField: '' }, 'tenantField'],
+  'an unknown option of versioning': [{ versioning: { colectionVersion: true } }, 'Bad: versioning: Unrecognized key'],
+  'an option of versioning that entities decide': [{ versioning: { visible: false } }, 'versioning: Unrecognized key'],
   'base64 without its type': [{ base64: { name: {} } }, 'base64.name.contentType'],
   'a validation that is none': [{ validation: {} }, 'validation: must be a zod schema'],
   'an unknown property to search by': [{ indexed: ['nam'] }, 'Bad.nam: indexed names it'],
