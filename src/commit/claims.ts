@@ -91,7 +91,9 @@ export class Claims {
   }
 
   #keyOf({ filter, options }: GroupableWrite): string {
-    return Buffer.from(this.#store.bson.serialize({ filter, sort: options.sort })).toString('latin1');
+    const { sort = null } = options;
+    // As the driver sends them: a condition that is undefined is one for null.
+    return Buffer.from(this.#store.bson.serialize({ filter, sort }, { ignoreUndefined: false })).toString('latin1');
   }
 }
 

@@ -84,10 +84,15 @@ function sameStored(bson: Bson, stored: unknown, given: unknown): boolean {
   if (stored === MISSING) return false;
   if (typeof stored === 'string' || typeof given === 'string') return stored === given;
   if (typeof stored !== typeof given && typeof stored !== 'object' && typeof given !== 'object') return false;
-  return Buffer.compare(encoded(bson, stored), encoded(bson, given)) === 0;
+  const bytes = encoded(bson, stored);
+  return SENT_AS.every((options) => Buffer.compare(bytes, encoded(bson, given, options)) === 0);
 }
 
-/** As the driver sends it: `undefined` inside a value becomes null, so it must not be dropped here. */
-function encoded(bson: Bson, value: unknown): Uint8Array {
-  return bson.serialize({ value }, { ignoreUndefined: false });
+type Sending = Parameters<Bson['serialize']>[1];
+
+/** The driver sends `undefined` inside a value as null, and functions not at all, or the other way as it is told. */
+const SENT_AS: readonly Sending[] = [{ ignoreUndefined: false }, { ignoreUndefined: true, serializeFunctions: true }];
+
+function encoded(bson: Bson, value: unknown, options?: Sending): Uint8Array {
+  return bson.serialize({ value }, options);
 }
