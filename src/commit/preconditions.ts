@@ -11,7 +11,7 @@ import type { Store } from './store.ts';
 export function requirePreconditions(store: Store): Promise<void> {
   return askedOnce(stores, store, async () => {
     await askedOnce(clients, store.client, () => requireTransactions(store));
-    await requireRoomForSystem(store);
+    requireRoomForSystem(store, await collectionOf(store));
   });
 }
 
@@ -43,13 +43,40 @@ async function requireTransactions(store: Store): Promise<void> {
   });
 }
 
-/** A `$jsonSchema` that allows no other properties than its own would refuse every document with a bookkeeping. */
-async function requireRoomForSystem(store: Store): Promise<void> {
+/** Collections that exist already, and are written outside of transactions only. */
+const withoutTransactions = new WeakSet<Store>();
+
+/**
+ * Inserts may do without a transaction, other writes cannot.
+ *
+ * @throws ConfigError for a capped collection or a time series, whose reads in a transaction the server may even tell
+ *   to try again for ever
+ */
+export function requireTransactional(store: Store): void {
+  if (!withoutTransactions.has(store)) return;
+  const name = store.head.collectionName;
+  throw new ConfigError({
+    message: `Cannot keep versions of ${name}: the server does not write capped collections and time series in transactions. Leave the plugin off its schema`,
+  });
+}
+
+async function collectionOf(store: Store): Promise<CollectionInfo | undefined> {
   const { db } = store.head as unknown as { db: mongo.Db };
   const name = store.head.collectionName;
-  const [info] = await db.listCollections({ name }, { nameOnly: false }).toArray();
-  const { validator } = (info as { options?: { validator?: { $jsonSchema?: JsonSchema } } } | undefined)?.options ?? {};
-  const { additionalProperties, properties } = validator?.$jsonSchema ?? {};
+  const [info] = (await db.listCollections({ name }, { nameOnly: false }).toArray()) as CollectionInfo[];
+  if (info?.type === 'timeseries' || info?.options?.capped === true) withoutTransactions.add(store);
+  return info;
+}
+
+interface CollectionInfo {
+  readonly type?: string;
+  readonly options?: { readonly capped?: boolean; readonly validator?: { readonly $jsonSchema?: JsonSchema } };
+}
+
+/** A `$jsonSchema` that allows no other properties than its own would refuse every document with a bookkeeping. */
+function requireRoomForSystem(store: Store, info: CollectionInfo | undefined): void {
+  const name = store.head.collectionName;
+  const { additionalProperties, properties } = info?.options?.validator?.$jsonSchema ?? {};
   if (additionalProperties !== false || properties?._system !== undefined) return;
   throw new ConfigError({
     message:

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { mongo } from 'mongoose';
 import { TransactionTooLargeError, UnknownOutcomeError } from '../errors.ts';
 import { Numbers } from './collection-version.ts';
+import { requireTransactional } from './preconditions.ts';
 import type { Store } from './store.ts';
 
 type ClientSession = mongo.ClientSession;
@@ -35,6 +36,7 @@ export async function inTransaction<T>(
   steps: (tx: Transaction) => Promise<T>,
   versions = 1,
 ): Promise<T> {
+  requireTransactional(store);
   const run = (tx: Transaction) => (store.collectionVersion ? numbered(store, tx, steps, versions) : steps(tx));
   if (callers !== undefined) {
     return inTurn(callers, () => {
@@ -65,8 +67,12 @@ async function numbered<T>(
   return result;
 }
 
-/** Sessions of callers, each with what is under way in it. */
-const busy = new WeakMap<ClientSession, Promise<unknown>>();
+/** What is under way in sessions, each after the other. */
+type Queue = WeakMap<ClientSession, Promise<unknown>>;
+
+/** In sessions of callers: transactions of our own, and writes within one of the caller's. */
+const busy: Queue = new WeakMap();
+const joined: Queue = new WeakMap();
 
 /** The session whose turn it is, for what is done within that turn. */
 const turn = new AsyncLocalStorage<ClientSession>();
@@ -79,21 +85,44 @@ export function isInTransaction(session: ClientSession | null | undefined): bool
 
 /**
  * A session holds one transaction at a time, yet plain Mongoose lets a caller use it for parallel writes: they wait for
- * each other. Without that, a second write would take the transaction of the first one for its caller's.
+ * each other. Without that, a second write would take the transaction of the first one for its caller's, and within a
+ * transaction of the caller's two writes of one document would both supersede the same version.
  */
 export function inTurn<T>(session: ClientSession | undefined, fn: () => Promise<T>): Promise<T> {
-  if (session === undefined || turn.getStore() === session || isInTransaction(session)) return fn();
-  const before = busy.get(session) ?? Promise.resolve();
+  if (session === undefined || turn.getStore() === session) return fn();
+  if (!isInTransaction(session)) return after(busy, session, fn);
+  abortAfterWrites(session);
+  return after(joined, session, fn);
+}
+
+function after<T>(queue: Queue, session: ClientSession, fn: () => Promise<T>): Promise<T> {
+  const before = queue.get(session) ?? Promise.resolve();
   const result = before.then(() => turn.run(session, fn));
   const settled = result.then(
     () => undefined,
     () => undefined,
   );
-  busy.set(session, settled);
+  queue.set(session, settled);
   void settled.then(() => {
-    if (busy.get(session) === settled) busy.delete(session);
+    if (queue.get(session) === settled) queue.delete(session);
   });
   return result;
+}
+
+const waiting = new WeakSet<ClientSession>();
+
+/**
+ * Has a caller's session abort only between writes. One of several parallel writes may fail and the caller abort, while
+ * another is between its steps: the rest of them would be carried out outside of the transaction.
+ */
+function abortAfterWrites(session: ClientSession): void {
+  if (waiting.has(session)) return;
+  waiting.add(session);
+  const { abortTransaction } = session;
+  session.abortTransaction = async (...args) => {
+    await joined.get(session);
+    return abortTransaction.apply(session, args);
+  };
 }
 
 /** `TransactionTooLargeForCache`: more changes than the server's cache can hold; comes without a label. */
