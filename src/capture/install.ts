@@ -6,6 +6,7 @@ import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
+import { bufferedCalls } from './buffered-calls.ts';
 import type { PastReader } from './capture-target.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
 import { versionedCollection } from './versioned-collection.ts';
@@ -74,6 +75,7 @@ function capturingCollection(
   let versioned: DriverCollection | null = null;
   return Object.create(native, {
     [captures]: { value: true },
+    ...bufferedCalls,
     collection: {
       get(): DriverCollection | null {
         const current = native._getCollection();
