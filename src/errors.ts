@@ -1,4 +1,5 @@
 import { MongooseError } from 'mongoose';
+import { shownId } from './row-id.ts';
 
 /** Facts an error carries besides its message: ids, versions and names, never document contents or credentials. */
 interface ErrorDetails {
@@ -108,7 +109,7 @@ export class OptimisticLockError extends ChronosError {
       message: `Cannot write ${collection} ${describeId(id)}: expected version ${expected}, found ${found}. Read it again and repeat the change`,
     });
     this.collection = collection;
-    this.id = id;
+    this.id = shownId(id);
     this.expected = expected;
     this.actual = actual;
   }
@@ -124,7 +125,7 @@ export class NotFoundError extends ChronosError {
   constructor(collection: string, id: unknown) {
     super({ message: `Cannot find ${collection} ${describeId(id)}` });
     this.collection = collection;
-    this.id = id;
+    this.id = shownId(id);
   }
 }
 
@@ -140,7 +141,7 @@ export class VersionNotFoundError extends ChronosError {
       message: `Cannot find ${wanted} of ${collection} ${describeId(id)}. See history(id) for the versions there are`,
     });
     this.collection = collection;
-    this.id = id;
+    this.id = shownId(id);
   }
 }
 
@@ -173,7 +174,7 @@ export class DocumentTooLargeError extends ChronosError {
       cause,
     });
     this.collection = collection;
-    this.id = id;
+    this.id = shownId(id);
   }
 }
 
@@ -296,7 +297,8 @@ export class ExternalizationError extends ChronosError {
 }
 
 /** How an id stands in a message: short, and only for kinds that carry no document content. */
-function describeId(id: unknown): string {
+function describeId(stored: unknown): string {
+  const id = shownId(stored);
   if (typeof id === 'string') return JSON.stringify(id.length > 64 ? `${id.slice(0, 64)}…` : id);
   if (typeof id === 'object' && id !== null && '_bsontype' in id) return String(id);
   if (typeof id === 'number' || typeof id === 'bigint') return String(id);

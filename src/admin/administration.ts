@@ -2,8 +2,11 @@ import type { Model } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { outcomeOf } from '../commit/once.ts';
+import { RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
+import { withShownIds } from '../row-id.ts';
+import { rowsOf } from '../system/rows.ts';
 import type { Instant } from '../types.ts';
 import {
   type AdoptOptions,
@@ -77,20 +80,50 @@ export const ADMINISTRATION = [
 
 export function administration(administered: Administered): AdministrationStatics {
   const { model } = administered;
+  const rows = rowsOf(model);
+  const ids = rows?.allIds;
   return {
     async restoreCollection(target, options = {}) {
       const point = administered.point('cv' in target ? target : target.at);
       const committer = await administered.committer();
-      return restoreCollection(committer, point, castFilter(model, options.filter), options);
+      const filter = castFilter(model, options.filter);
+      return restoreCollection(
+        committer,
+        point,
+        rows === undefined ? filter : (rows.filter(filter) as Filter),
+        options,
+      );
     },
-    verify: async (options) => verify((await administered.committer()).store, options),
-    recover: async () => recover((await administered.committer()).store),
-    adopt: async (options) => adopt((await administered.committer()).store, options),
-    unadopt: async (options) => unadopt((await administered.committer()).store, options),
-    compact: async (options) => compactVersions((await administered.committer()).store, options),
+    verify: async (options) => verify((await administered.committer()).store, options, ids),
+    recover: async () => recover((await administered.committer()).store, ids),
+    async adopt(options) {
+      requireWhole(model, 'adopt');
+      return adopt((await administered.committer()).store, options);
+    },
+    async unadopt(options) {
+      requireWhole(model, 'unadopt');
+      return unadopt((await administered.committer()).store, options);
+    },
+    async compact(options) {
+      if (options?.releaseSpace === true) requireWhole(model, 'release the space of');
+      return compactVersions((await administered.committer()).store, options, ids);
+    },
     safeTime: async () => safeTime((await administered.committer()).store),
-    outcome: async (opId) => outcomeOf((await administered.committer()).store, opId),
+    async outcome(opId) {
+      const { store } = await administered.committer();
+      const known = await outcomeOf(store, rows?.storedId(opId) ?? opId);
+      return rows === undefined ? known : (withShownIds(known) as typeof known);
+    },
   };
+}
+
+/** What is about a collection itself is not for one of the tenants that share it. */
+function requireWhole(model: Model<unknown>, what: string): void {
+  const rows = rowsOf(model);
+  if (rows === undefined) return;
+  throw new RouteMismatchError({
+    message: `Cannot ${what} ${model.collection.name} for tenant ${rows.tenantId}: others share it`,
+  });
 }
 
 /** A filter as the model's own queries send it: cast by the schema, and narrowed to the discriminator of the model. */

@@ -5,6 +5,7 @@ import type { Store } from '../commit/store.ts';
 import { inTransaction } from '../commit/transaction.ts';
 import { entriesOf } from '../commit/version-record.ts';
 import { BY_ID } from '../system/version-indexes.ts';
+import type { IdRange } from './histories.ts';
 
 export interface CompactOptions {
   /**
@@ -37,9 +38,13 @@ const BATCH_BYTES = 8_000_000;
  * but mixes the documents; this is done afterwards, beside running reads and writes, in small transactions. Records are
  * marked when they are done, so that a run goes on where an earlier one stopped and touches none twice.
  */
-export async function compactVersions(store: Store, options: CompactOptions = {}): Promise<CompactReport> {
+export async function compactVersions(
+  store: Store,
+  options: CompactOptions = {},
+  ids?: IdRange,
+): Promise<CompactReport> {
   let records = 0;
-  for await (const batch of batches(store, options.before ?? store.clock.now())) {
+  for await (const batch of batches(store, options.before ?? store.clock.now(), ids)) {
     records += await rewrite(store, batch);
     options.onProgress?.(records);
   }
@@ -50,8 +55,9 @@ export async function compactVersions(store: Store, options: CompactOptions = {}
   return { records };
 }
 
-async function* batches(store: Store, before: Date): AsyncGenerator<Uint8Array[]> {
-  const filter = { '_system.until': { $lt: before }, '_system.compact': { $exists: false } } as Filter;
+async function* batches(store: Store, before: Date, ids: IdRange | undefined): AsyncGenerator<Uint8Array[]> {
+  const ofIds = ids === undefined ? {} : { '_id.id': ids };
+  const filter = { ...ofIds, '_system.until': { $lt: before }, '_system.compact': { $exists: false } } as Filter;
   const cursor = store.versions.find(filter, { sort: BY_ID, hint: BY_ID, raw: true, batchSize: BATCH_RECORDS });
   let batch: Uint8Array[] = [];
   let bytes = 0;

@@ -3,11 +3,15 @@ import { compareValues } from '../bson/compare.ts';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { systemOf } from '../commit/version-record.ts';
+import type { Rows } from '../system/rows.ts';
 import { BY_ID } from '../system/version-indexes.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
 import type { StoredHistory } from './judge.ts';
 
 type Session = mongo.ClientSession | undefined;
+
+/** A condition on the ids of documents. */
+export type IdRange = Rows['allIds'];
 
 /** A record that says of which document it is, and which version. */
 interface Entry {
@@ -20,10 +24,16 @@ interface Entry {
  * that no more than one document's bookkeeping is held at a time.
  *
  * @param onOrphan told of rows that are no version records
+ * @param ids limits them to the histories of these ids
  */
-export async function* allHistories(store: Store, onOrphan: (row: unknown) => void): AsyncGenerator<StoredHistory> {
-  const heads = entries(headRows(store, {}), headEntry);
-  const records = entries(recordRows(store, {}), (row) => recordEntry(row, onOrphan));
+export async function* allHistories(
+  store: Store,
+  onOrphan: (row: unknown) => void,
+  ids?: IdRange,
+): AsyncGenerator<StoredHistory> {
+  const [headsOf, recordsOf] = ids === undefined ? [{}, {}] : [{ _id: ids }, { '_id.id': ids }];
+  const heads = entries(headRows(store, headsOf as Filter), headEntry);
+  const records = entries(recordRows(store, recordsOf as Filter), (row) => recordEntry(row, onOrphan));
   let head = await heads.next();
   let record = await records.next();
   while (!head.done || !record.done) {

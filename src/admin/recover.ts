@@ -4,7 +4,7 @@ import { inTransaction, type Transaction } from '../commit/transaction.ts';
 import { tombstoneRecord } from '../commit/version-record.ts';
 import { ensureVersions, forgetVersions } from '../commit/versions-collection.ts';
 import type { VersionFields } from '../types.ts';
-import { allHistories, historyOf } from './histories.ts';
+import { allHistories, historyOf, type IdRange } from './histories.ts';
 import { type FindingKind, judge, type StoredHistory } from './judge.ts';
 import { isHarmless, settledFindings, type VerifyReport, verify } from './verify.ts';
 
@@ -21,25 +21,25 @@ export interface RecoverReport extends VerifyReport {
  *
  * A crash needs no repair, since heads and versions are written in one transaction. Doing it again writes nothing.
  */
-export async function recover(store: Store): Promise<RecoverReport> {
+export async function recover(store: Store, ids?: IdRange): Promise<RecoverReport> {
   const repaired: Partial<Record<FindingKind, number>> = {};
   const count = (kind: FindingKind, number = 1) => {
     repaired[kind] = (repaired[kind] ?? 0) + number;
   };
-  const { counts } = await verify(store, { limit: 0 });
+  const { counts } = await verify(store, { limit: 0 }, ids);
   if (counts['missing-index'] !== undefined) {
     forgetVersions(store);
     await ensureVersions(store, undefined);
     count('missing-index', counts['missing-index']);
   }
-  if (!REPAIRABLE.some((kind) => counts[kind] !== undefined)) return { ...(await verify(store)), repaired };
-  for await (const history of allHistories(store, () => undefined)) {
+  if (!REPAIRABLE.some((kind) => counts[kind] !== undefined)) return { ...(await verify(store, {}, ids)), repaired };
+  for await (const history of allHistories(store, () => undefined, ids)) {
     const findings = await settledFindings(store, history);
     if (findings.every(isHarmless)) continue;
     const kind = await inTransaction(store, undefined, (tx) => repair(store, tx, history.id));
     if (kind !== undefined) count(kind);
   }
-  return { ...(await verify(store)), repaired };
+  return { ...(await verify(store, {}, ids)), repaired };
 }
 
 const REPAIRABLE: readonly FindingKind[] = ['unversioned-head', 'reset-head', 'missing-tombstone'];

@@ -1,7 +1,8 @@
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
 import { versionIndexes } from '../commit/versions-collection.ts';
-import { allHistories, historyOf } from './histories.ts';
+import { shownId } from '../row-id.ts';
+import { allHistories, historyOf, type IdRange } from './histories.ts';
 import { type Finding, type FindingKind, judge, type StoredHistory } from './judge.ts';
 
 /** How a collection is verified. */
@@ -34,10 +35,10 @@ const HARMLESS: ReadonlySet<FindingKind> = new Set(['gap', 'implicit-collection'
  * Reads the bookkeeping of a whole collection and reports what no commit of this library leaves behind: the work of
  * writers that do not keep history. It takes no lock, and no more memory for more documents.
  */
-export async function verify(store: Store, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verify(store: Store, options: VerifyOptions = {}, ids?: IdRange): Promise<VerifyReport> {
   const report = new Report(options.limit ?? MAX_LISTED);
   for (const finding of await judgeCollection(store)) report.add(finding);
-  for await (const history of allHistories(store, (row) => report.add(orphan(row)))) {
+  for await (const history of allHistories(store, (row) => report.add(orphan(row)), ids)) {
     report.count(history);
     for (const finding of await settledFindings(store, history)) report.add(finding);
     if (report.documents % 1_000 === 0) options.onProgress?.(report.documents);
@@ -82,7 +83,7 @@ export class Report {
 
   add(finding: Finding): void {
     this.#counts[finding.kind] = (this.#counts[finding.kind] ?? 0) + 1;
-    if (this.#findings.length < this.#limit) this.#findings.push(finding);
+    if (this.#findings.length < this.#limit) this.#findings.push(shown(finding));
   }
 
   count({ head, records }: StoredHistory): void {
@@ -100,6 +101,10 @@ export class Report {
       findings: this.#findings,
     };
   }
+}
+
+function shown(finding: Finding): Finding {
+  return 'id' in finding ? { ...finding, id: shownId(finding.id) } : finding;
 }
 
 function orphan(id: unknown): Finding {

@@ -3,13 +3,16 @@ import { callersSession } from '../callers-session.ts';
 import { type AnyModel, committerBehind } from '../capture/install.ts';
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
+import { keyedBy } from '../commit/once.ts';
 import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
+import { effectiveOptions } from '../context.ts';
 import { ConfigError } from '../errors.ts';
 import { contentOf, type StoredVersion } from '../history/document-history.ts';
 import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from '../history/instant.ts';
 import { markPast } from '../history/past-document.ts';
-import type { Instant, RawDocument } from '../types.ts';
+import { type Rows, rowsOf } from '../system/rows.ts';
+import type { ChronosWriteOptions, Instant, RawDocument } from '../types.ts';
 
 /** Options of the calls that read one document's versions. */
 export interface VersionReadOptions {
@@ -60,10 +63,21 @@ export class VersionedModel {
     });
   }
 
-  /** An id as the schema has it. */
+  /** An id as the schema has it, and as it is stored. */
   cast(id: unknown): unknown {
     const path = this.model.schema.path('_id') as { cast?: (value: unknown) => unknown } | undefined;
-    return path?.cast === undefined ? id : path.cast(id);
+    const cast = path?.cast === undefined ? id : path.cast(id);
+    return this.rows === undefined ? cast : this.rows.storedId(cast);
+  }
+
+  /** The part of its collection that the model is for, where it is not all of it. */
+  get rows(): Rows | undefined {
+    return rowsOf(this.model);
+  }
+
+  /** What is in force for a write, as one of this model's own. */
+  attribution(chronos: ChronosWriteOptions): ChronosWriteOptions {
+    return keyedBy(this.rows, effectiveOptions(chronos));
   }
 
   /** The head as the model's own queries give it. */

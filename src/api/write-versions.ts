@@ -1,6 +1,5 @@
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
-import { effectiveOptions } from '../context.ts';
 import { enrichDocument } from '../enrich/enrich.ts';
 import { requireVersion, type StoredVersion, storedHead } from '../history/document-history.ts';
 import { restoreVersion } from '../restore/restore.ts';
@@ -40,7 +39,9 @@ export class WriteVersions {
     const cast = this.#versioned.cast(id);
     const patches = [patch].flat() as RawDocument[];
     const target = { id: cast, includeDeleted };
-    await enrichDocument(this.#versioned.model, committer, target, patches, effectiveOptions(chronos), { session });
+    for (const one of patches) this.#versioned.rows?.requireOwn(one);
+    const attribution = this.#versioned.attribution(chronos);
+    await enrichDocument(this.#versioned.model, committer, target, patches, attribution, { session });
     return this.#latest(committer, cast, session);
   }
 
@@ -50,7 +51,7 @@ export class WriteVersions {
     const committer = await this.#versioned.committer();
     const cast = this.#versioned.cast(id);
     const source = await this.#source(committer, cast, target, session);
-    await restoreVersion(committer, source, effectiveOptions(chronos), { session });
+    await restoreVersion(committer, source, this.#versioned.attribution(chronos), { session });
     return this.#latest(committer, cast, session);
   }
 

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
+import type { Rows } from '../system/rows.ts';
 import type { RawDocument } from '../types.ts';
 
 export type DriverCollection = mongo.Collection<RawDocument>;
@@ -22,6 +23,8 @@ export interface CaptureTarget {
   readonly committer: Committer;
   readonly past: PastReader;
   readonly modelName: string;
+  /** The part of the collection that is written to, where it is not all of it. */
+  readonly rows: Rows | undefined;
   /** Whether `_system` shows in what is read. */
   readonly visible: boolean;
   readonly isVersioned: (collection: string) => boolean;

@@ -1,8 +1,8 @@
 import type { DeleteMethod, DriverOptions, Filter, ManyCounts, UpdateMethod } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { renameHistory } from '../commit/history-collections.ts';
-import { once } from '../commit/once.ts';
-import { idKey } from '../commit/pinned-id.ts';
+import { keyedBy, once } from '../commit/once.ts';
+import { idKey, pinnedId } from '../commit/pinned-id.ts';
 import { writeBulk } from '../commit/write-bulk.ts';
 import { effectiveOptions, type WriteTarget } from '../context.ts';
 import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
@@ -105,7 +105,7 @@ export class CapturedWrites {
       const write = { kind: 'update', op: 'UPDATE', method, filter: filter ?? {}, change, options, chronos } as const;
       return (await this.#committer.write(write)).result;
     };
-    return this.#write(method, given, carryOut, filter?._id);
+    return this.#write(method, given, carryOut, pinnedId(filter ?? {}));
   }
 
   #delete(method: DeleteMethod, filter: Filter, given: GivenOptions): Promise<unknown> {
@@ -134,11 +134,15 @@ export class CapturedWrites {
     const chronos = effectiveOptions(own, (target) => this.#isAbout(target, id));
     if (chronos.opId === undefined && chronos.deadlineMs === undefined) return carryOut(options, chronos);
     const { store } = this.#committer;
-    return once(store, chronos, options.session, (session) => carryOut({ ...options, session }, chronos));
+    return once(store, keyedBy(this.#target.rows, chronos), options.session, (session) =>
+      carryOut({ ...options, session }, chronos),
+    );
   }
 
   #isAbout(target: WriteTarget, id: unknown): boolean {
-    return target.collection === this.#native.collectionName && idKey(target.id) === idKey(id);
+    const { rows } = this.#target;
+    const written = rows === undefined ? target.id : rows.storedId(target.id);
+    return target.collection === this.#native.collectionName && idKey(written) === idKey(id);
   }
 
   #refuseBuilder(method: string): never {

@@ -4,6 +4,7 @@ import { Committer } from '../commit/committer.ts';
 import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
+import { rowsOf } from '../system/rows.ts';
 import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import { bufferedCalls } from './buffered-calls.ts';
@@ -104,6 +105,7 @@ function versionedOf(
     committer,
     past: pastOf(committer.store, isVersioned),
     modelName: model.modelName,
+    rows: rowsOf(model),
     visible: options.visible,
     isVersioned,
   });
@@ -135,7 +137,8 @@ function committerOf(
     clock: options.clock ?? systemClock,
     collectionVersion: options.collectionVersion,
     validate: options.validate,
-    indexes: mirroredIndexes(model.schema),
+    tenantField: rowsOf(model)?.field,
+    indexes: mirroredIndexes(model.schema, rowsOf(model)?.field),
   };
   const committer = new Committer(store);
   committers.set(driver, committer);

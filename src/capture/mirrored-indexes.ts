@@ -15,22 +15,32 @@ const BY_FROM = { [FROM]: { $exists: true } } as const;
 const MAX_INDEXES = 61;
 const MAX_FIELDS = 32;
 
+type Keys = readonly [path: string, direction: mongo.IndexDirection][];
+
 /**
  * The indexes by which versions are found that were current at an instant, among all of them and by the fields of each
  * of the schema's indexes, so that a filter finds its way into the past as it does into the present. Never unique and
  * never expiring, and no more than the server takes: without one a read of the past is slow, but a write that finds the
  * collection without room for it would fail. See `interval-tree.ts` for why there are two behind a field: with either alone, and the other end of
  * the interval as a further key, a search reads four times as many keys as it finds.
+ *
+ * @param tenantField leads them all, where tenants share the collection
  */
-export function mirroredIndexes(schema: Schema): Store['indexes'] {
+export function mirroredIndexes(schema: Schema, tenantField?: string): Store['indexes'] {
+  const leading: Keys = tenantField === undefined ? [] : [[tenantField, 1]];
   const mirrored = schema.indexes().flatMap(([keys, { collation, partialFilterExpression }]) => {
     const entries = Object.entries(keys as Record<string, mongo.IndexDirection>);
     if (!entries.every(isMirrored)) return [];
     const kept = Object.entries({ collation, partialFilterExpression });
-    return mirroredIndex(entries, Object.fromEntries(kept.filter(([, value]) => value !== undefined)));
+    const own = entries.filter(([path]) => path !== tenantField);
+    if (own.length === 0) return [];
+    return mirroredIndex(leading, own, Object.fromEntries(kept.filter(([, value]) => value !== undefined)));
   });
   const differing = new Map(mirrored.map((index) => [JSON.stringify(index), index]));
-  const ofAll: VersionIndex = [BY_INTERVAL, { partialFilterExpression: OF_ALL_INTERVALS }];
+  const ofAll: VersionIndex = [
+    { ...Object.fromEntries(leading), ...BY_INTERVAL },
+    { partialFilterExpression: OF_ALL_INTERVALS },
+  ];
   return [ofAll, ...differing.values()].slice(0, MAX_INDEXES);
 }
 
@@ -43,9 +53,9 @@ function isMirrored([path, direction]: [string, mongo.IndexDirection]): boolean 
  * An index of several fields is mirrored once more: behind its first field the tree is searched once for each value of
  * that, behind all of them for each document; but only the latter has the documents in the order of the index.
  */
-function mirroredIndex(fields: [string, mongo.IndexDirection][], options: mongo.CreateIndexesOptions): VersionIndex[] {
-  const first = Object.fromEntries(fields.slice(0, 1));
-  const inOrder = { ...Object.fromEntries(fields), ...BY_INTERVAL };
+function mirroredIndex(leading: Keys, fields: Keys, options: mongo.CreateIndexesOptions): VersionIndex[] {
+  const first = Object.fromEntries([...leading, ...fields.slice(0, 1)]);
+  const inOrder = { ...Object.fromEntries([...leading, ...fields]), ...BY_INTERVAL };
   const hasRoom = Object.keys(inOrder).length <= MAX_FIELDS;
   return [
     limited({ ...first, [NODE]: 1, [UNTIL]: 1 }, options, BY_UNTIL),

@@ -1,3 +1,4 @@
+import type { RowId } from '../row-id.ts';
 import type { RawDocument } from '../types.ts';
 import type { CapturedInsert } from './captured-write.ts';
 import { idKey } from './pinned-id.ts';
@@ -47,6 +48,7 @@ export async function checkVersions(
 
 function check(store: Store, bytes: Uint8Array): void {
   const document = store.bson.deserialize(bytes, { promoteBuffers: true }) as RawDocument;
+  if (store.tenantField !== undefined) document._id = (document._id as RowId).id;
   delete document._system;
   try {
     store.validate?.(document);

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { shownId } from '../row-id.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -16,7 +17,8 @@ let insertedBefore = new Set<number>();
 let turnedAt = 0;
 
 /** Whether an id cannot have lived before. Says so once only: to be asked exactly when the id is about to be used. */
-export function takeFreshId(store: Store, id: unknown): boolean {
+export function takeFreshId(store: Store, stored: unknown): boolean {
+  const id = shownId(stored);
   if (!isObjectId(id)) return false;
   const now = Math.floor(Date.now() / 1000);
   turn(now);

@@ -1,14 +1,17 @@
 import type { mongo } from 'mongoose';
 import { UnknownOutcomeError } from '../errors.ts';
+import type { RowId } from '../row-id.ts';
+import type { Rows } from '../system/rows.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
 import { isDuplicateKey } from './mongo-errors.ts';
+import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
 import { inTransaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
 
 /** What is remembered of a call that named an `opId`: that it was committed, when, and what it returned. */
 interface Operation {
-  readonly _id: string;
+  readonly _id: OpKey;
   readonly at: Date;
   readonly result: unknown;
   /** Counts of a bulk write, whose result is an object of the driver's. */
@@ -18,6 +21,20 @@ interface Operation {
 /** For how long an `opId` is remembered. */
 const REMEMBERED_SECONDS = 30 * 24 * 3600;
 
+/** What a call is remembered by: its `opId`, or that as one tenant's own. */
+export type OpKey = string | RowId;
+
+interface Keyed extends ChronosWriteOptions {
+  readonly opKey?: OpKey | undefined;
+}
+
+/** Options under which a call is remembered as a tenant's own: another's of the same `opId` is another call. */
+export function keyedBy(rows: Rows | undefined, chronos: ChronosWriteOptions): Keyed {
+  return rows === undefined || chronos.opId === undefined
+    ? chronos
+    : { ...chronos, opKey: rows.storedId(chronos.opId) };
+}
+
 /**
  * Carries out a call within its deadline and, where it names an `opId`, once however often it is made: the first commit
  * leaves its result under the `opId`, in the same transaction, and every other call with that `opId` returns that result
@@ -25,30 +42,31 @@ const REMEMBERED_SECONDS = 30 * 24 * 3600;
  */
 export async function once<T>(
   store: Store,
-  chronos: ChronosWriteOptions,
+  chronos: Keyed,
   callers: mongo.ClientSession | undefined,
   call: (session: mongo.ClientSession | undefined) => Promise<T>,
 ): Promise<T> {
-  const { opId } = chronos;
+  const { opId, opKey } = chronos;
   return withinDeadline(store, chronos, () =>
-    opId === undefined ? call(callers) : onlyOnce(store, opId, callers, call),
+    opId === undefined ? call(callers) : onlyOnce(store, { opId, opKey: opKey ?? opId }, callers, call),
   );
 }
 
 async function onlyOnce<T>(
   store: Store,
-  opId: string,
+  { opId, opKey }: { readonly opId: string; readonly opKey: OpKey },
   callers: mongo.ClientSession | undefined,
   call: (session: mongo.ClientSession | undefined) => Promise<T>,
 ): Promise<T> {
   await ensureVersions(store, callers);
   await ensureOperations(store);
-  const attempt = () => inTransaction(store, callers, (tx) => callOnce(store, opId, tx.session, call), 0);
+  const attempt = () => inTransaction(store, callers, (tx) => callOnce(store, opKey, tx.session, call), 0);
   return attempt().catch((error: unknown) => {
     if (error instanceof UnknownOutcomeError) {
       throw new UnknownOutcomeError(store.head.collectionName, opId, error.cause);
     }
-    const isTaken = isDuplicateKey(error) && (error as { keyValue?: { _id?: unknown } }).keyValue?._id === opId;
+    const { keyValue } = error as { keyValue?: { _id?: unknown } };
+    const isTaken = isDuplicateKey(error) && idKey(keyValue?._id) === idKey(opKey);
     if (!isTaken || callers?.inTransaction()) throw error;
     return attempt();
   });
@@ -56,22 +74,22 @@ async function onlyOnce<T>(
 
 async function callOnce<T>(
   store: Store,
-  opId: string,
+  opKey: OpKey,
   session: mongo.ClientSession,
   call: (session: mongo.ClientSession) => Promise<T>,
 ): Promise<T> {
   const operations = operationsOf(store);
-  const known = await operations.findOne({ _id: opId }, { session });
+  const known = await operations.findOne({ _id: { $eq: opKey } }, { session });
   if (known !== null) return remembered(store, known) as T;
-  await operations.insertOne({ _id: opId, at: store.clock.now(), result: null }, { session });
+  await operations.insertOne({ _id: opKey, at: store.clock.now(), result: null }, { session });
   const result = await call(session);
-  await operations.updateOne({ _id: opId }, { $set: toRemember(result) }, { session });
+  await operations.updateOne({ _id: { $eq: opKey } }, { $set: toRemember(result) }, { session });
   return result;
 }
 
-/** What a call with this `opId` returned, or null where none was committed. */
-export async function outcomeOf(store: Store, opId: string): Promise<{ at: Date; result: unknown } | null> {
-  const known = await operationsOf(store).findOne({ _id: opId }, { readConcern: { level: 'majority' } });
+/** What the call that is remembered by this key returned, or null where none was committed. */
+export async function outcomeOf(store: Store, opKey: OpKey): Promise<{ at: Date; result: unknown } | null> {
+  const known = await operationsOf(store).findOne({ _id: { $eq: opKey } }, { readConcern: { level: 'majority' } });
   return known === null ? null : { at: known.at, result: remembered(store, known) };
 }
 

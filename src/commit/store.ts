@@ -24,6 +24,8 @@ export interface Store {
   readonly validate?: ((document: RawDocument) => void) | undefined;
   /** Whether versions are numbered across the collection, in commit order (`cv`). */
   readonly collectionVersion: boolean;
+  /** The field that names the tenant of a document, where tenants share the collection: see `system/rows.ts`. */
+  readonly tenantField?: string | undefined;
   /** Index keys of the schema, mirrored on the versions so that the past is queried as fast as the present. */
   readonly indexes: readonly VersionIndex[];
 }

@@ -127,7 +127,8 @@ async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, chan
   const id = upsertedIdOf(write);
   const past = id === undefined || takeFreshId(store, id) ? undefined : await findPastLife(store, tx, id);
   const system = insertedSystem({ ...stampOf(store, tx, write), op: 'CREATE' }, past);
-  const given = id ?? (store.validate === undefined ? undefined : new store.mongo.ObjectId());
+  const given =
+    id ?? write.options.idOnInsert ?? (store.validate === undefined ? undefined : new store.mongo.ObjectId());
   const identified = id === given ? change : withIdOnInsert(change, given);
   const result = await callUpdate(store, tx, write, write.filter, withSystemOnInsert(identified, system));
   const upsertedId = (result as { upsertedId?: unknown } | null)?.upsertedId;

@@ -1,13 +1,12 @@
 import type { ShapedConfig } from './config-schema.ts';
 import type { Check } from './resolve-config.ts';
-import type { Database } from './resolved-config.ts';
 
 /**
  * Options that are understood and checked, but that nothing acts on yet. Whoever asks for one is refused, for a promise
  * that is silently not kept is worse. A value that says what happens anyway, or nothing at all, is accepted. The line
  * goes when what it names is built.
  */
-const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig, databases: readonly Database[]) => boolean>> = {
+const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig) => boolean>> = {
   spacesConns: ({ spacesConns }) => spacesConns !== undefined,
   localStorage: ({ localStorage }) => localStorage?.enabled === true,
   counters: ({ counters }) => counters !== undefined,
@@ -27,22 +26,19 @@ const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig, databases: rea
     writeOptimization?.debounceCountersMs !== undefined,
   'writeOptimization.allowShadowSkip': ({ writeOptimization }) => writeOptimization?.allowShadowSkip === true,
   'transactions.enabled: false': ({ transactions }) => transactions?.enabled === false,
-  'tenantIds where dbName has no {tenantId}': (_, databases) => databases.some(({ kind }) => kind === 'shared'),
 };
 
 /** What to do instead, where that is more than to leave it out. */
 const INSTEAD: Readonly<Record<string, string>> = {
   'transactions.enabled: false':
     'versions are written in transactions, for which a replica set of one member is enough; leave it out',
-  'tenantIds where dbName has no {tenantId}':
-    'collections that tenants share are not kept apart; put {tenantId} into dbName',
 };
 
 /** Reports the options that are asked for in vain. */
-export const reportUnavailable: Check = (config, databases, report) => {
+export const reportUnavailable: Check = (config, _databases, report) => {
   for (const [option, isAsked] of Object.entries(UNAVAILABLE)) {
     const instead = INSTEAD[option] ?? 'leave it out';
-    if (isAsked(config, databases)) report(option, `is not available in this version: ${instead}`);
+    if (isAsked(config)) report(option, `is not available in this version: ${instead}`);
   }
 };
 

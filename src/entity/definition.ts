@@ -11,6 +11,7 @@ import type { EntityClass } from './entity-type.ts';
 import { addIndexes, checkMarkedPaths, type MarkedPaths, markedPaths } from './marked-paths.ts';
 import { declarationsOf, extensionsOf } from './metadata.ts';
 import { discriminatorValueOf, modelNameOf, referencesOf } from './references.ts';
+import { addTenantField } from './tenant-field.ts';
 
 /** All that is known of an entity: what its class and its decorators say, with the defaults filled in. */
 export interface EntityDefinition {
@@ -105,7 +106,7 @@ function pluralOf(name: string): string {
 }
 
 function entitySchema(
-  { target, base, collection, versioning }: EntityDefinition,
+  { target, base, collection, versioning, tenantField }: EntityDefinition,
   options: EntityOptions,
   marked: MarkedPaths,
   mongoose: Mongoose,
@@ -115,6 +116,7 @@ function entitySchema(
   checkMarkedPaths(target.name, marked, base === undefined ? [schema] : [schema, base.schema(mongoose)]);
   addIndexes(schema, marked.indexed);
   if (base !== undefined) return schema;
+  if (tenantField !== undefined) addTenantField(schema, target.name, tenantField);
   // As a path of the schema: without it documents would not show what is stored there.
   schema.add({ _system: mongoose.Schema.Types.Mixed } as never);
   schema.plugin(chronos, { ...versioning, validate: ruleCheck(mongoose, target, versioning.validate) });

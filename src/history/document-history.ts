@@ -4,6 +4,7 @@ import { impliedOp } from '../commit/stamp.ts';
 import type { Store } from '../commit/store.ts';
 import { systemOfBytes } from '../commit/version-record.ts';
 import { VersionNotFoundError } from '../errors.ts';
+import { shownId } from '../row-id.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
 import type { Point } from './instant.ts';
 import { begunBy, headCurrentAt, recordEndsAfter } from './interval.ts';
@@ -148,6 +149,7 @@ function inSession(session: mongo.ClientSession | undefined): { session?: mongo.
 export function contentOf(store: Store, { bytes, isHead }: StoredVersion, visible = false): RawDocument {
   const stored = store.bson.deserialize(bytes) as RawDocument;
   const document = isHead ? stored : asDocument(stored);
+  document._id = shownId(document._id);
   if (!visible) delete document._system;
   return document;
 }

@@ -33,6 +33,7 @@ export function recordProjection(projection: RawDocument): RawDocument {
 
 /** Field paths inside an aggregation expression. */
 export function recordExpression(expression: unknown): unknown {
+  if (expression === '$$ROOT' || expression === '$$CURRENT') return { $mergeObjects: [expression, { _id: '$_id.id' }] };
   if (typeof expression === 'string') return expression.replace(FIELD_PATH, '$1_id.id');
   if (Array.isArray(expression)) return expression.map(recordExpression);
   if (typeof expression !== 'object' || expression === null || Object.getPrototypeOf(expression) !== Object.prototype) {

@@ -1,7 +1,9 @@
 import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
+import { isAllIds } from '../system/rows.ts';
 import { BY_ID_AND_END, IN_ORDER, OF_ALL_INTERVALS } from '../system/version-indexes.ts';
+import type { RawDocument } from '../types.ts';
 import type { Point } from './instant.ts';
 import { both, recordCurrentAt, recordCurrentInOrder, recordEndsAfter } from './interval.ts';
 import { recordFilter } from './record-paths.ts';
@@ -23,12 +25,13 @@ export interface RecordSearch {
  *
  * @param inOrder the first few in an order are wanted, which an index of that order may give sooner than any of these
  */
-export function recordSearch(store: Store, filter: Filter, at: Point, inOrder: boolean): RecordSearch {
+export function recordSearch(store: Store, given: Filter, at: Point, inOrder: boolean): RecordSearch {
+  const filter = byTenantField(given);
   const condition = recordFilter(filter);
   if (namesIds(filter)) return { filter: both(condition, recordEndsAfter(at)), hint: BY_ID_AND_END };
   if (inOrder) return { filter: { ...recordCurrentInOrder(at, condition), ...IN_ORDER } };
   const indexed = pathsOf(filter).some(
-    (path) => path.startsWith('_id') || store.indexes.some(([keys]) => leads(keys, path)),
+    (path) => isOfId(path) || store.indexes.some(([keys]) => leads(keys, path, store.tenantField)),
   );
   return { filter: recordCurrentAt(at, indexed ? condition : { ...condition, ...OF_ALL_INTERVALS }) };
 }
@@ -46,6 +49,22 @@ function pathsOf(filter: Filter): string[] {
   );
 }
 
-function leads(keys: mongo.IndexSpecification, path: string): boolean {
-  return Object.keys(keys)[0] === path;
+/** Whether a path is the first that an index tells documents apart by: the field of the tenant is the same in all. */
+function leads(keys: mongo.IndexSpecification, path: string, tenantField: string | undefined): boolean {
+  return Object.keys(keys).find((key) => key !== tenantField) === path;
+}
+
+function isOfId(path: string): boolean {
+  return path.startsWith('_id') && path !== TENANT;
+}
+
+const TENANT = '_id.t';
+
+/**
+ * Where a tenant's ids are asked for as a range, the field that names the tenant finds the records, and the range would
+ * be one index too many to choose from; that they are the tenant's is told by their ids all the same.
+ */
+function byTenantField(filter: Filter): Filter {
+  const { _id: id, ...rest } = filter as RawDocument;
+  return isAllIds(id) ? ({ ...rest, [TENANT]: { $eq: id.$gte.t } } as Filter) : filter;
 }

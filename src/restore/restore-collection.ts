@@ -4,6 +4,7 @@ import { isDuplicateKey, isRefusal } from '../commit/mongo-errors.ts';
 import { effectiveOptions } from '../context.ts';
 import { DocumentTooLargeError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
+import { shownId } from '../row-id.ts';
 import type { Attribution, ChronosWriteOptions } from '../types.ts';
 import { bringBack } from './restore.ts';
 import {
@@ -162,7 +163,7 @@ class Run {
 
   report(): RestoreReport {
     const { counts } = this;
-    const failures = this.#failures;
+    const failures = this.#failures.map(({ id, error }) => ({ id: shownId(id), error }));
     return { ...counts, at: this.#scope.at, dryRun: this.#dryRun, actions: this.#actions, failures };
   }
 
@@ -198,9 +199,9 @@ class Run {
     this.#count(step);
     if (this.#actions.length === MAX_LISTED) return;
     const { action, ov } = step;
-    if (action === 'delete') this.#actions.push({ id: step.id, action, from: ov, to: null });
+    if (action === 'delete') this.#actions.push({ id: shownId(step.id), action, from: ov, to: null });
     if (action === 'restore' || action === 'recreate') {
-      this.#actions.push({ id: step.version.id, action, from: ov, to: step.version.ov });
+      this.#actions.push({ id: shownId(step.version.id), action, from: ov, to: step.version.ov });
     }
   }
 

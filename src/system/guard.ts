@@ -15,7 +15,7 @@ export function withoutSystem(document: unknown): RawDocument | Map<string, unkn
 }
 
 /** Mongoose hands over documents at some places, and the driver serializes what their `toBSON` gives. */
-function asSent(document: unknown): RawDocument | Map<string, unknown> {
+export function asSent(document: unknown): RawDocument | Map<string, unknown> {
   const { toBSON } = document as { toBSON?: () => unknown };
   return (typeof toBSON === 'function' ? toBSON.call(document) : document) as RawDocument | Map<string, unknown>;
 }

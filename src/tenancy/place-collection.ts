@@ -3,6 +3,9 @@ import type { AnyModel } from '../capture/install.ts';
 import { RouteMismatchError } from '../errors.ts';
 import type { RawDocument } from '../types.ts';
 import { ownerOf, type Place } from './place.ts';
+import type { PlaceConnection } from './place-connection.ts';
+import { rowCollection } from './rows/row-collection.ts';
+import type { RowScope } from './rows/row-scope.ts';
 import { requireOwnSession } from './session-owner.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -11,11 +14,13 @@ type DriverCollection = mongo.Collection<RawDocument>;
 /**
  * Looks like the collection of a model at a place, but whatever Mongoose asks of the driver's collection is first asked
  * whether it stays there.
+ *
+ * @param scope the part of the collection that belongs to the place, where it is not all of it
  */
 export function placeCollection(
   capturing: AnyModel['$__collection'],
-  place: Place,
-  traffic: Traffic,
+  { place, traffic }: Pick<PlaceConnection, 'place' | 'traffic'>,
+  scope: RowScope | undefined,
 ): AnyModel['$__collection'] {
   const guard = new PlaceGuard(place, traffic);
   let current: DriverCollection | null = null;
@@ -27,7 +32,7 @@ export function placeCollection(
         const { collection } = capturing;
         if (collection !== current) {
           current = collection;
-          guarded = collection === null ? null : new Proxy(collection, guard);
+          guarded = collection === null ? null : scoped(new Proxy(collection, guard), scope);
         }
         return guarded;
       },
@@ -35,7 +40,12 @@ export function placeCollection(
         // Mongoose resets it on reconnect; the getter follows the collection underneath.
       },
     },
+    ...(scope === undefined ? {} : { conn: { value: scope.connection } }),
   }) as AnyModel['$__collection'];
+}
+
+function scoped(collection: DriverCollection, scope: RowScope | undefined): DriverCollection {
+  return scope === undefined ? collection : rowCollection(scope.rows, collection, scope.neighbours);
 }
 
 type Method = (...args: unknown[]) => unknown;

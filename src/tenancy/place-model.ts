@@ -1,24 +1,28 @@
 import type { AnyModel } from '../capture/install.ts';
 import { RouteMismatchError } from '../errors.ts';
+import { markRows } from '../system/rows.ts';
 import { areForeign, ownerOf, type Place } from './place.ts';
 import { placeCollection } from './place-collection.ts';
 import type { PlaceConnection } from './place-connection.ts';
+import type { RowScope } from './rows/row-scope.ts';
 
 /**
  * The model of an entity at a place: it inherits all of the one that was compiled, which is at no place, but for the
  * connection and the collection. Mongoose's own `__subclass` does the same; this one makes no indexes, is not held by
  * the model it comes of, and knows where it belongs.
  */
-export function placeModel(compiled: AnyModel, connection: PlaceConnection): AnyModel {
-  const model = derive(compiled, connection);
+export function placeModel(compiled: AnyModel, connection: PlaceConnection, scope: RowScope | undefined): AnyModel {
+  const shown = scope?.connection ?? connection;
+  const model = derive(compiled, shown);
   const options = (compiled.$__collection as unknown as { opts: object }).opts;
   const native = connection.collection(compiled.collection.collectionName, options);
+  if (scope !== undefined) markRows(native, scope.rows);
   bind(model, compiled, compiled.$__collection, native);
   // Whatever covers the schema's models covers this one too; the plugin makes its collection capture.
   compiled.schema.emit('init', model);
   const capturing = model.$__collection;
-  bind(model, compiled, compiled.$__collection, placeCollection(capturing, connection.place, connection.traffic));
-  bindKinds(model, compiled, connection);
+  bind(model, compiled, compiled.$__collection, placeCollection(capturing, connection, scope));
+  bindKinds(model, compiled, shown);
   return model;
 }
 

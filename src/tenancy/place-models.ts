@@ -4,6 +4,8 @@ import type { EntityDefinition } from '../entity/definition.ts';
 import type { Place } from './place.ts';
 import { type PlaceConnection, placeConnection } from './place-connection.ts';
 import { placeModel } from './place-model.ts';
+import type { Neighbours } from './rows/row-pipeline.ts';
+import { rowScope } from './rows/row-scope.ts';
 import type { Templates } from './templates.ts';
 
 /** The models of all entities at one place, made as they are asked for. */
@@ -11,11 +13,18 @@ export class PlaceModels {
   readonly place: Place;
   readonly #templates: Templates;
   readonly #connection: PlaceConnection;
+  readonly #neighbours: Neighbours;
 
-  constructor(place: Place, client: Connection, templates: Templates, modelNamed: PlaceConnection['modelNamed']) {
+  constructor(
+    place: Place,
+    client: Connection,
+    templates: Templates,
+    { modelNamed, neighbours }: { modelNamed: PlaceConnection['modelNamed']; neighbours: Neighbours },
+  ) {
     this.place = place;
     this.#templates = templates;
     this.#connection = placeConnection(client, place, modelNamed);
+    this.#neighbours = neighbours;
   }
 
   of(definition: EntityDefinition): AnyModel {
@@ -23,11 +32,14 @@ export class PlaceModels {
     const known = models[definition.name];
     if (known !== undefined) return known;
     const { base, name } = definition;
-    const root =
-      base === undefined ? placeModel(this.#templates.compiled(definition), this.#connection) : this.of(base);
-    const model = base === undefined ? root : kindNamed(root, name);
+    const model = base === undefined ? this.#root(definition) : kindNamed(this.of(base), name);
     models[name] = model;
     return model;
+  }
+
+  #root(definition: EntityDefinition): AnyModel {
+    const scope = rowScope(definition, this.#connection, this.#neighbours);
+    return placeModel(this.#templates.compiled(definition), this.#connection, scope);
   }
 }
 

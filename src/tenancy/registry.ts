@@ -7,11 +7,13 @@ import { bindEntities, type ModelSource, unbind } from '../entity/binding.ts';
 import { definitionOf, type EntityDefinition } from '../entity/definition.ts';
 import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
 import { ConfigError, RouteMismatchError, TenantNotFoundError } from '../errors.ts';
+import { rowsOf } from '../system/rows.ts';
 import type { RouteContext } from '../types.ts';
 import { Connections } from './connections.ts';
 import { Directory, requireTenantId } from './directory.ts';
 import type { Place } from './place.ts';
 import { PlaceModels } from './place-models.ts';
+import type { TenantRows } from './rows/tenant-rows.ts';
 import { Templates } from './templates.ts';
 
 /** What is kept at hand for one tenant. */
@@ -116,7 +118,10 @@ export class Registry implements ModelSource {
     let models = places.get(place.id);
     if (models === undefined) {
       const client = this.#connections.get(place.connection);
-      models = new PlaceModels(place, client, this.#templates, (name) => this.#sibling(place, name));
+      models = new PlaceModels(place, client, this.#templates, {
+        modelNamed: (name) => this.#sibling(place, name),
+        neighbours: (collection) => this.#neighbour(place, collection),
+      });
       places.set(place.id, models);
     }
     return models.of(definition);
@@ -139,6 +144,16 @@ export class Registry implements ModelSource {
     return isTenantAlone
       ? this.directory.tenantPlace(tenantId, databaseType, collection)
       : this.directory.place(completed);
+  }
+
+  /** What a tenant has, at a place that it shares, of another collection there. Its model is made, if it is not yet. */
+  #neighbour(place: Place, collection: string): TenantRows | undefined {
+    const { databaseType } = place.database;
+    const definition = [...this.#templates.definitions()].find(
+      ({ base, collection: own, databaseType: type = databaseType, tenantField }) =>
+        base === undefined && own === collection && type === databaseType && tenantField !== undefined,
+    );
+    return definition === undefined ? undefined : (rowsOf(this.#at(place, definition)) as TenantRows | undefined);
   }
 
   /** What documents at a place refer to by name: at the same place, unless the entity belongs somewhere else. */

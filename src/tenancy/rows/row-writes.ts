@@ -1,0 +1,114 @@
+import type { mongo } from 'mongoose';
+import { idOf } from '../../capture/change-of.ts';
+import type { DriverOptions } from '../../commit/captured-write.ts';
+import type { RawDocument } from '../../types.ts';
+import { storedDocument, storedUpdate } from './row-content.ts';
+import { isCollated, returnsIds, storedOptions } from './row-options.ts';
+import { shownDocument, shownError, shownResult } from './row-results.ts';
+import type { TenantRows } from './tenant-rows.ts';
+
+type DriverCollection = mongo.Collection<RawDocument>;
+type Options = Readonly<Record<string, unknown>> | null | undefined;
+type Method = (...args: unknown[]) => Promise<unknown>;
+type FindAnd = 'findOneAndUpdate' | 'findOneAndReplace' | 'findOneAndDelete';
+
+/** The writing methods of a tenant's part of a collection. */
+export class RowWrites {
+  readonly #rows: TenantRows;
+  readonly #stored: DriverCollection;
+
+  constructor(rows: TenantRows, stored: DriverCollection) {
+    this.#rows = rows;
+    this.#stored = stored;
+  }
+
+  insertOne = async (document: RawDocument, options?: Options): Promise<unknown> => {
+    idOf(this.#stored, document);
+    return this.#call('insertOne', [storedDocument(this.#rows, document)], options);
+  };
+
+  insertMany = async (documents: RawDocument[], options?: Options): Promise<unknown> => {
+    if (!Array.isArray(documents)) return this.#call('insertMany', [documents], options);
+    for (const document of documents) idOf(this.#stored, document);
+    return this.#call('insertMany', [documents.map((document) => storedDocument(this.#rows, document))], options);
+  };
+
+  updateOne = async (filter: RawDocument, update: unknown, options?: Options): Promise<unknown> =>
+    this.#call('updateOne', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+
+  updateMany = async (filter: RawDocument, update: unknown, options?: Options): Promise<unknown> =>
+    this.#call('updateMany', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+
+  replaceOne = async (filter: RawDocument, document: unknown, options?: Options): Promise<unknown> =>
+    this.#call('replaceOne', [this.#filter(filter, options), storedDocument(this.#rows, document)], options);
+
+  deleteOne = async (filter: RawDocument, options?: Options): Promise<unknown> =>
+    this.#call('deleteOne', [this.#filter(filter, options)], options);
+
+  deleteMany = async (filter: RawDocument, options?: Options): Promise<unknown> =>
+    this.#call('deleteMany', [this.#filter(filter, options)], options);
+
+  findOneAndUpdate = async (filter: RawDocument, update: unknown, options?: Options): Promise<unknown> =>
+    this.#find('findOneAndUpdate', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+
+  findOneAndReplace = async (filter: RawDocument, document: unknown, options?: Options): Promise<unknown> =>
+    this.#find('findOneAndReplace', [this.#filter(filter, options), storedDocument(this.#rows, document)], options);
+
+  findOneAndDelete = async (filter: RawDocument, options?: Options): Promise<unknown> =>
+    this.#find('findOneAndDelete', [this.#filter(filter, options)], options);
+
+  bulkWrite = async (operations: unknown[], options?: Options): Promise<unknown> => {
+    const stored = Array.isArray(operations) ? operations.map((one) => this.#operation(one, options)) : operations;
+    return this.#call('bulkWrite', [stored], options);
+  };
+
+  /** What an upsert makes has what its filter says by equality, so that has to name the tenant in any case. */
+  #filter(filter: RawDocument, options: Options): RawDocument {
+    const own = this.#rows.filter(filter, isCollated(options));
+    return options?.upsert === true ? { ...own, [this.#rows.field]: this.#rows.tenantId } : own;
+  }
+
+  /** A member of a bulk write. What is none the driver refuses itself. */
+  #operation(operation: unknown, options: Options): unknown {
+    const [kind = '', ...more] = Object.keys((operation ?? {}) as object);
+    const spec = (operation as Record<string, RawDocument> | null)?.[kind];
+    if (more.length > 0 || typeof spec !== 'object' || spec === null) return operation;
+    if (kind === 'insertOne') {
+      const document = (spec.document ?? spec) as RawDocument;
+      idOf(this.#stored, document);
+      return { insertOne: { document: storedDocument(this.#rows, document) } };
+    }
+    const { filter, update, replacement, ...rest } = spec;
+    return {
+      [kind]: {
+        ...storedOptions(this.#rows, rest),
+        filter: this.#filter(filter as RawDocument, { ...options, ...rest }),
+        ...('update' in spec ? { update: storedUpdate(this.#rows, update) } : {}),
+        ...('replacement' in spec ? { replacement: storedDocument(this.#rows, replacement) } : {}),
+      },
+    };
+  }
+
+  async #call(method: keyof RowWrites, args: readonly unknown[], given: Options): Promise<unknown> {
+    return shownResult(await this.#send(method, args, storedOptions(this.#rows, given)));
+  }
+
+  async #find(method: FindAnd, args: readonly unknown[], given: Options): Promise<unknown> {
+    const options = storedOptions(this.#rows, given);
+    const answer = await this.#send(method, args, options);
+    const show = (document: RawDocument | null) =>
+      document === null || !returnsIds(options) ? document : shownDocument(this.#rows, document);
+    if (options.explain !== undefined) return answer;
+    if (options.includeResultMetadata !== true) return show(answer as RawDocument | null);
+    const { value, ...rest } = answer as { value: RawDocument | null };
+    return { ...(shownResult(rest) as object), value: show(value) };
+  }
+
+  async #send(method: keyof RowWrites, args: readonly unknown[], options: DriverOptions): Promise<unknown> {
+    try {
+      return await (this.#stored[method] as unknown as Method).call(this.#stored, ...args, options);
+    } catch (error) {
+      throw shownError(this.#rows, error);
+    }
+  }
+}
