@@ -14,6 +14,7 @@ import { canWriteAtOnce, writeAtOnce } from './write-at-once.ts';
 import {
   type Culprit,
   type GroupableWrite,
+  GroupNotDistinct,
   GroupTooLarge,
   idsOf,
   isGroupable,
@@ -129,7 +130,8 @@ export class Committer {
       );
     } catch (error) {
       if (error instanceof GroupTooLarge) return this.#writeParts(around(writes, writes.length >> 1, 0), options);
-      if (!isAboutTheWrite(this.#store, error)) return writes.map(() => ({ error }));
+      const distinct = !(error instanceof GroupNotDistinct);
+      if (distinct && !isAboutTheWrite(this.#store, error)) return writes.map(() => ({ error }));
       // The one that was refused goes alone, to its own result or error; those around it go together again.
       const { index } = culprit;
       return this.#writeParts(index === undefined ? writes.map((one) => [one]) : around(writes, index, 1), options);

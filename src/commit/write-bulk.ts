@@ -11,6 +11,7 @@ import { ensureVersions } from './versions-collection.ts';
 import {
   type Culprit,
   type GroupableWrite,
+  GroupNotDistinct,
   GroupTooLarge,
   idsOf,
   isGroupable,
@@ -92,25 +93,23 @@ function runSegment(committer: Committer, segment: Segment, options: DriverOptio
   }
 }
 
-async function runGroup(
-  committer: Committer,
-  segment: Segment,
-  { session }: DriverOptions,
-  tally: Tally,
-): Promise<void> {
+async function runGroup(committer: Committer, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
   const writes = segment.items as GroupableWrite[];
-  if (isInTransaction(session)) return runWithin(committer.store, session, segment, tally);
+  const { session } = options;
+  if (isInTransaction(session)) return runWithin(committer, segment, options, tally);
   const settled = await committer.writeTogether(writes, { ordered: tally.ordered, session });
   settled.forEach((member, index) => void tally.settle(segment.at + index, member, writes[index]));
 }
 
 /** In a transaction of the caller's the first refusal is the end: the server has aborted it. */
 async function runWithin(
-  store: Store,
-  session: DriverOptions['session'],
+  committer: Committer,
   { kind, items, at }: Segment,
+  options: DriverOptions,
   tally: Tally,
 ): Promise<void> {
+  const { store } = committer;
+  const { session } = options;
   const culprit: Culprit = {};
   const steps = (tx: Transaction) => writeGroup(store, tx, items as GroupableWrite[], culprit);
   try {
@@ -122,8 +121,14 @@ async function runWithin(
     const { index } = culprit;
     if (error instanceof GroupTooLarge) {
       const middle = items.length >> 1;
-      await runWithin(store, session, { kind, at, items: items.slice(0, middle) }, tally);
-      return runWithin(store, session, { kind, at: at + middle, items: items.slice(middle) }, tally);
+      await runWithin(committer, { kind, at, items: items.slice(0, middle) }, options, tally);
+      return runWithin(committer, { kind, at: at + middle, items: items.slice(middle) }, options, tally);
+    }
+    if (error instanceof GroupNotDistinct) {
+      for (const [index, item] of items.entries()) {
+        await runApart(committer, { kind: 'apart', at: at + index, items: [item] }, options, tally);
+      }
+      return;
     }
     if (index === undefined) throw error;
     tally.settle(at + index, { error }, items[index]);

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
+import { type Kind, kindOf } from '../bson/kind.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedDelete, CapturedUpdate, Change, Filter, Outcome, SendableChange } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
@@ -29,6 +30,9 @@ export const CHUNK_BYTES = 8_000_000;
 
 /** Documents of a group that are too large to be held at once. Nothing was written. */
 export class GroupTooLarge extends Error {}
+
+/** Members of a group may mean the same document, as under a collation of the collection. Nothing was written. */
+export class GroupNotDistinct extends Error {}
 
 /** Whether a write may be carried out together with others: it is about one known document and asks nothing special. */
 export function isGroupable(store: Store, write: GroupableWrite): boolean {
@@ -110,8 +114,25 @@ async function readPreImages(
     const image = preImage(store.bson, bytes);
     images.set(idKey(image.id), image);
   }
+  await requireDistinct(
+    store,
+    tx,
+    writes.filter((write) => !images.has(keyOf(write))),
+  );
   return images;
 }
+
+/** A document that goes by another id than the one it was asked for would be written without a version. */
+async function requireDistinct(store: Store, tx: Transaction, missed: readonly GroupableWrite[]): Promise<void> {
+  const ids = missed.map(({ filter }) => pinnedId(filter)).filter((id) => MANIFOLD.has(kindOf(id)));
+  if (ids.length === 0) return;
+  const known = new Set(ids.map(idKey));
+  const found = store.head.find(inIds(ids), { session: tx.session, projection: { _id: 1 } });
+  for await (const { _id } of found) if (!known.has(idKey(_id))) throw new GroupNotDistinct();
+}
+
+/** Ids of these kinds may match others: texts under a collation, also within documents, and patterns. */
+const MANIFOLD: ReadonlySet<Kind> = new Set(['string', 'object', 'regex']);
 
 /** Matches what any of the filters matches; each of them pins an id of its own, so that the answer tells whose it is. */
 function filterOfAll(filters: readonly Filter[]): Filter {
