@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
+import { kindOf } from '../bson/kind.ts';
 import { OptimisticLockError } from '../errors.ts';
 import { hideInProjection } from '../system/hide.ts';
 import type { ChronosWriteOptions, RawDocument, SystemFields } from '../types.ts';
@@ -20,7 +21,7 @@ import { type Verdict, verdict } from './no-change.ts';
 import { findPastLife } from './past-life.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results, unchangedCount } from './results.ts';
-import { insertedSystem, nextSystem, type Stamp } from './stamp.ts';
+import { insertedSystem, nextSystem, type PastLife, type Stamp } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { fieldOf, type PreImage, preImage, versionRecord } from './version-record.ts';
@@ -124,25 +125,65 @@ async function writeMiss(store: Store, tx: Transaction, write: CapturedUpdate | 
 }
 
 async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, change: SendableChange): Promise<Outcome> {
-  const id = upsertedIdOf(write);
-  const past = id === undefined || takeFreshId(store, id) ? undefined : await findPastLife(store, tx, id);
-  const system = insertedSystem({ ...stampOf(store, tx, write), op: 'CREATE' }, past);
-  const given =
-    id ?? write.options.idOnInsert ?? (store.validate === undefined ? undefined : new store.mongo.ObjectId());
-  const identified = id === given ? change : withIdOnInsert(change, given);
-  const result = await callUpdate(store, tx, write, write.filter, withSystemOnInsert(identified, system));
-  const upsertedId = (result as { upsertedId?: unknown } | null)?.upsertedId;
-  await checkVersions(store, tx, [given]);
-  return { ...NOTHING, result, inserted: 1, ...(returnsDocument(write) ? {} : { upsertedId }) };
+  const stated = foreseenId(write);
+  const foreseen = stated ?? write.options.idOnInsert;
+  const past = foreseen === undefined ? undefined : await pastLifeOf(store, tx, foreseen);
+  const stamp: Stamp = { ...stampOf(store, tx, write), op: 'CREATE' };
+  const identified = stated === foreseen ? change : withIdOnInsert(change, foreseen);
+  const inserting = withSystemOnInsert(identified, insertedSystem(stamp, past));
+  const telling = returnsDocument(write) ? { ...write, options: { ...write.options, ...TELLING } } : write;
+  const answer = await callUpdate(store, tx, telling, write.filter, inserting);
+  const upsertedId = idIn(answer);
+  if (foreseen === undefined && mayName(write, upsertedId)) await continueLife(store, tx, upsertedId, stamp);
+  await checkVersions(store, tx, [upsertedId]);
+  if (!returnsDocument(write)) return { ...NOTHING, result: answer, inserted: 1, upsertedId };
+  const asked = write.options.includeResultMetadata === true;
+  return { ...NOTHING, result: asked ? answer : (answer as Metadata).value, inserted: 1 };
 }
 
-/** The id an upsert is going to give its document, where the caller decides it. */
-function upsertedIdOf({ filter, change }: CapturedUpdate): unknown {
+const TELLING = { includeResultMetadata: true } as const;
+
+interface Metadata {
+  readonly value: unknown;
+  readonly lastErrorObject: { readonly upserted?: unknown };
+}
+
+function idIn(answer: unknown): unknown {
+  const { upsertedId, lastErrorObject } = answer as { upsertedId?: unknown } & Partial<Metadata>;
+  return lastErrorObject === undefined ? upsertedId : lastErrorObject.upserted;
+}
+
+async function pastLifeOf(store: Store, tx: Transaction, id: unknown): Promise<PastLife | undefined> {
+  return takeFreshId(store, id) ? undefined : findPastLife(store, tx, id);
+}
+
+/** Lets a document that was upserted under an id that nobody could foresee go on with the history of that id. */
+async function continueLife(store: Store, tx: Transaction, id: unknown, stamp: Stamp): Promise<void> {
+  const past = await pastLifeOf(store, tx, id);
+  if (past === undefined) return;
+  const update = { $set: { _system: insertedSystem(stamp, past) } } as unknown as mongo.UpdateFilter<RawDocument>;
+  await store.head.updateOne({ _id: { $eq: id as never } }, update, { session: tx.session });
+}
+
+/** The id an upsert is going to give its document, where the caller says so plainly. */
+function foreseenId({ filter, change }: CapturedUpdate): unknown {
   const pinned = pinnedId(filter);
   if (pinned !== undefined) return pinned;
   if (change.form === 'replacement') return change.document._id;
   if (change.form === 'operators') return change.spec.$setOnInsert?._id ?? change.spec.$set?._id;
   return undefined;
+}
+
+/** Whether an id may be the caller's after all, by a part of the filter or a pipeline, and not one the server made. */
+function mayName({ filter, change }: CapturedUpdate, id: unknown): boolean {
+  if (id === undefined || id === null) return false;
+  return change.form === 'pipeline' || kindOf(id) !== 'objectId' || namesId(filter);
+}
+
+function namesId(condition: unknown): boolean {
+  if (Array.isArray(condition)) return condition.some(namesId);
+  if (kindOf(condition) !== 'object') return false;
+  return Object.entries(condition as object).some(([key, value]) => key === '_id' || namesId(value));
 }
 
 /** A change that is worked out from the document becomes the replacement it amounts to, or nothing. */
@@ -171,7 +212,7 @@ function withSystemOnInsert(change: SendableChange, system: SystemFields): Senda
   };
 }
 
-/** So that the document can be found where the server does not tell its id. */
+/** A change that gives the document it inserts an id. */
 function withIdOnInsert(change: SendableChange, id: unknown): SendableChange {
   switch (change.form) {
     case 'operators':
