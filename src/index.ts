@@ -1,6 +1,12 @@
 export type { AdministrationStatics, CollectionTarget } from './admin/administration.ts';
 export type { AdoptOptions, AdoptProgress, AdoptReport, UnadoptOptions, UnadoptReport } from './admin/adopt.ts';
 export type { CompactOptions, CompactReport } from './admin/compact.ts';
+export type {
+  HardDeleteOptions,
+  HardDeleteProgress,
+  HardDeleteReport,
+  HardDeleteTarget,
+} from './admin/hard-delete.ts';
 export type { Finding, FindingKind } from './admin/judge.ts';
 export type { RecoverReport } from './admin/recover.ts';
 export type { VerifyOptions, VerifyReport } from './admin/verify.ts';
@@ -10,6 +16,7 @@ export type { DiffOptions, HistoryOptions, VersionReference } from './api/read-h
 export { versioned } from './api/versioned.ts';
 export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
+export type { Admin } from './client/admin.ts';
 export { Chronos, type CloseOptions, type CollectionRoute, type Operations } from './client/chronos.ts';
 export { initChronos } from './client/init-chronos.ts';
 export type { Layered, Layers, LayersOptions, LayersRoute, Merged } from './client/layers.ts';

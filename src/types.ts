@@ -7,7 +7,7 @@ export type RawDocument = Record<string, unknown>;
 export type Bson = typeof mongo.BSON;
 
 /** What brought a version about. */
-export type Op = 'CREATE' | 'UPDATE' | 'ENRICH' | 'DELETE' | 'RESTORE';
+export type Op = 'CREATE' | 'UPDATE' | 'ENRICH' | 'DELETE' | 'RESTORE' | 'ERASE';
 
 /** Who made a change: a name, or a described identity. */
 export type Actor =
@@ -80,6 +80,8 @@ export interface SystemFields {
   restoredFrom?: number;
   deleted?: boolean;
   deletedAt?: Date;
+  /** The version up to which all content was erased. It goes along with the versions that come after. */
+  erased?: number;
   /** True where versions before this one were lost to a writer that does not keep history. */
   gap?: boolean;
 }

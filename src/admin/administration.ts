@@ -6,6 +6,7 @@ import { RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
 import { withShownIds } from '../row-id.ts';
+import { requireErasable } from '../system/erasable.ts';
 import { rowsOf } from '../system/rows.ts';
 import type { Instant } from '../types.ts';
 import {
@@ -17,6 +18,13 @@ import {
   unadopt,
 } from './adopt.ts';
 import { type CompactOptions, type CompactReport, compactVersions } from './compact.ts';
+import {
+  type ErasureTargets,
+  type HardDeleteOptions,
+  type HardDeleteReport,
+  type HardDeleteTarget,
+  hardDelete,
+} from './hard-delete.ts';
 import { type RecoverReport, recover } from './recover.ts';
 import { safeTime } from './safe-time.ts';
 import { type VerifyOptions, type VerifyReport, verify } from './verify.ts';
@@ -25,6 +33,8 @@ import { type VerifyOptions, type VerifyReport, verify } from './verify.ts';
 export interface Administered {
   readonly model: Model<unknown>;
   committer(): Promise<Committer>;
+  /** An id as the schema has it. */
+  cast(id: unknown): unknown;
   /** The point in time that an instant names. */
   point(at: Instant): Point;
 }
@@ -43,6 +53,17 @@ export interface AdministrationStatics {
    * await User.restoreCollection({ at: yesterday }, { filter: { team: 'a' }, actor: 'ops', reason: 'bad import' });
    */
   restoreCollection(target: CollectionTarget, options?: RestoreCollectionOptions): Promise<RestoreReport>;
+
+  /**
+   * Erases documents with all of their history; nothing brings them back. Of each a proof stays that it was erased.
+   *
+   * @example
+   * await User.hardDelete({ id }, { dryRun: true });
+   * await User.hardDelete({ id }, { confirm: true, actor: 'dpo', reason: 'request 42' });
+   *
+   * @throws ConfigError without `confirm: true`, or where the configuration does not allow it
+   */
+  hardDelete(target: HardDeleteTarget, options?: HardDeleteOptions): Promise<HardDeleteReport>;
 
   /** Reports, with ids, whatever in the collection and its history no write of this library leaves behind. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;
@@ -69,6 +90,7 @@ export interface AdministrationStatics {
 /** The names of what a collection can be asked to do. */
 export const ADMINISTRATION = [
   'restoreCollection',
+  'hardDelete',
   'verify',
   'recover',
   'adopt',
@@ -86,13 +108,7 @@ export function administration(administered: Administered): AdministrationStatic
     async restoreCollection(target, options = {}) {
       const point = administered.point('cv' in target ? target : target.at);
       const committer = await administered.committer();
-      const filter = castFilter(model, options.filter);
-      return restoreCollection(
-        committer,
-        point,
-        rows === undefined ? filter : (rows.filter(filter) as Filter),
-        options,
-      );
+      return restoreCollection(committer, point, castFilter(model, options.filter), options);
     },
     verify: async (options) => verify((await administered.committer()).store, options, ids),
     recover: async () => recover((await administered.committer()).store, ids),
@@ -107,6 +123,11 @@ export function administration(administered: Administered): AdministrationStatic
     async compact(options) {
       if (options?.releaseSpace === true) requireWhole(model, 'release the space of');
       return compactVersions((await administered.committer()).store, options, ids);
+    },
+    async hardDelete(target, options = {}) {
+      requireErasable(model);
+      const { store } = await administered.committer();
+      return hardDelete(store, erasureTargets(administered, target), options, ids);
     },
     safeTime: async () => safeTime((await administered.committer()).store),
     async outcome(opId) {
@@ -126,11 +147,21 @@ function requireWhole(model: Model<unknown>, what: string): void {
   });
 }
 
-/** A filter as the model's own queries send it: cast by the schema, and narrowed to the discriminator of the model. */
-function castFilter(model: Model<unknown>, filter: Record<string, unknown> = {}): Filter {
+function erasureTargets(administered: Administered, target: HardDeleteTarget): ErasureTargets {
+  if ('filter' in target) return { filter: castFilter(administered.model, target.filter) };
+  return { ids: ('ids' in target ? target.ids : [target.id]).map((id) => administered.cast(id)) };
+}
+
+/**
+ * A filter as the model's own queries send it: cast by the schema, narrowed to the discriminator of the model and to its
+ * part of the collection.
+ */
+function castFilter(model: Model<unknown>, filter: Readonly<Record<string, unknown>> = {}): Filter {
   const cast = model.find().cast(model as never, { ...filter }) as Filter;
   const { discriminatorMapping: mapping } = model.schema as unknown as {
     discriminatorMapping?: { key: string; value: unknown; isRoot: boolean };
   };
-  return mapping === undefined || mapping.isRoot ? cast : { ...cast, [mapping.key]: mapping.value };
+  const ofKind = mapping === undefined || mapping.isRoot ? cast : { ...cast, [mapping.key]: mapping.value };
+  const rows = rowsOf(model);
+  return rows === undefined ? ofKind : (rows.filter(ofKind) as Filter);
 }

@@ -20,6 +20,8 @@ export type FindingKind =
   | 'orphan'
   /** Versions are known to be lost here, and marked so. */
   | 'gap'
+  /** The erasure of a document was begun and is not finished. */
+  | 'unfinished-erasure'
   /** The history collection lacks one of the indexes that it relies on. */
   | 'missing-index'
   /** The history collection came into being without its options. It works, but takes more space. */
@@ -91,7 +93,7 @@ function judgeVersion(before: VersionFields | undefined, version: VersionFields)
   const { ov } = version;
   const expected = before === undefined ? 0 : before.ov + 1;
   const findings: Found[] = [];
-  if (ov !== expected && version.gap !== true) {
+  if (ov !== expected && version.gap !== true && version.op !== 'ERASE') {
     findings.push({ kind: 'missing-version', ov, detail: `Expected version ${expected}, found ${ov}` });
   }
   if (backwards(version.updatedAt, version.until)) {
@@ -100,10 +102,13 @@ function judgeVersion(before: VersionFields | undefined, version: VersionFields)
   return [...findings, ...judgeSeam(before, version)];
 }
 
-/** The moment at which one version gives way to the next. A deletion lasts until the next one, whenever that is. */
-function judgeSeam(before: VersionFields | undefined, { ov, updatedAt, gap }: VersionFields): Found[] {
+/**
+ * The moment at which one version gives way to the next. A deletion lasts until the next one, whenever that is; of what
+ * was erased nothing is left to meet.
+ */
+function judgeSeam(before: VersionFields | undefined, { ov, updatedAt, gap, op }: VersionFields): Found[] {
   const end = before?.deleted === true ? before.updatedAt : before?.until;
-  if (before === undefined || end === undefined) return [];
+  if (before === undefined || end === undefined || op === 'ERASE') return [];
   if (updatedAt === undefined) {
     return [{ kind: 'broken-interval', ov, detail: `Version ${ov} has no beginning` }];
   }

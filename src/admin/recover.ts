@@ -1,3 +1,5 @@
+import { finishErasures } from '../commit/erase-document.ts';
+import { erasuresUnderWay } from '../commit/erasures.ts';
 import { continued, lastBefore } from '../commit/past-life.ts';
 import type { Store } from '../commit/store.ts';
 import { inTransaction, type Transaction } from '../commit/transaction.ts';
@@ -19,13 +21,17 @@ export interface RecoverReport extends VerifyReport {
  * deletion is on record. What is lost stays lost, and is marked as a gap. Versions are never rewritten: other damage to
  * the history collection is left as it is and reported.
  *
- * A crash needs no repair, since heads and versions are written in one transaction. Doing it again writes nothing.
+ * Erasures that were cut short are finished. Any other crash needs no repair, since heads and versions are written in one
+ * transaction. Doing it again writes nothing.
  */
 export async function recover(store: Store, ids?: IdRange): Promise<RecoverReport> {
   const repaired: Partial<Record<FindingKind, number>> = {};
   const count = (kind: FindingKind, number = 1) => {
     repaired[kind] = (repaired[kind] ?? 0) + number;
   };
+  const erasures = await erasuresUnderWay(store, ids);
+  await finishErasures(store, erasures);
+  if (erasures.length > 0) count('unfinished-erasure', erasures.length);
   const { counts } = await verify(store, { limit: 0 }, ids);
   if (counts['missing-index'] !== undefined) {
     forgetVersions(store);
@@ -64,7 +70,7 @@ async function renumberHead(store: Store, tx: Transaction, { id, head, records }
  */
 async function addTombstone(store: Store, tx: Transaction, { id, records }: StoredHistory): Promise<void> {
   const last = records.at(-1) as VersionFields;
-  const { ov, from, functionIds } = lastBefore(last);
+  const { ov, from, functionIds, erased } = lastBefore(last);
   const deletedAt = from ?? store.clock.now();
   const tombstone: VersionFields = {
     ov: ov + 1,
@@ -75,6 +81,7 @@ async function addTombstone(store: Store, tx: Transaction, { id, records }: Stor
     deletedAt,
     gap: true,
     ...(functionIds === undefined ? {} : { functionIds }),
+    ...(erased === undefined ? {} : { erased }),
   };
   await store.versions.insertOne(tombstoneRecord(id, tombstone) as never, {
     session: tx.session,

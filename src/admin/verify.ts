@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { type Erasure, erasuresUnderWay } from '../commit/erasures.ts';
 import type { Store } from '../commit/store.ts';
 import { versionIndexes } from '../commit/versions-collection.ts';
 import { shownId } from '../row-id.ts';
@@ -38,6 +39,7 @@ const HARMLESS: ReadonlySet<FindingKind> = new Set(['gap', 'implicit-collection'
 export async function verify(store: Store, options: VerifyOptions = {}, ids?: IdRange): Promise<VerifyReport> {
   const report = new Report(options.limit ?? MAX_LISTED);
   for (const finding of await judgeCollection(store)) report.add(finding);
+  for (const erasure of await erasuresUnderWay(store, ids)) report.add(unfinished(erasure));
   for await (const history of allHistories(store, (row) => report.add(orphan(row)), ids)) {
     report.count(history);
     for (const finding of await settledFindings(store, history)) report.add(finding);
@@ -105,6 +107,10 @@ export class Report {
 
 function shown(finding: Finding): Finding {
   return 'id' in finding ? { ...finding, id: shownId(finding.id) } : finding;
+}
+
+function unfinished({ id, ov }: Erasure): Finding {
+  return { kind: 'unfinished-erasure', id, ov, detail: `Erased up to version ${ov}, but not yet everywhere` };
 }
 
 function orphan(id: unknown): Finding {

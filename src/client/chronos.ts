@@ -2,6 +2,7 @@ import type { ResolvedConfig } from '../config/resolved-config.ts';
 import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
 import type { Registry } from '../tenancy/registry.ts';
 import type { RouteContext } from '../types.ts';
+import { Admin } from './admin.ts';
 import { Layers, type LayersRoute } from './layers.ts';
 import { Tenants } from './tenants.ts';
 
@@ -31,8 +32,11 @@ export class Chronos {
   /** The tenants: those of the configuration, and those that come and go. */
   readonly tenants: Tenants;
 
+  readonly admin: Admin;
+
   constructor(registry: Registry, config: Pick<ResolvedConfig, 'resolveTenant'>) {
     this.#registry = registry;
+    this.admin = new Admin(registry);
     this.tenants = new Tenants(registry, config.resolveTenant);
   }
 

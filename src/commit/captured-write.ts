@@ -57,6 +57,8 @@ export interface CapturedInsert {
   readonly chronos: ChronosWriteOptions;
   readonly op: Op;
   readonly restoredFrom?: number;
+  /** The version whose content it has, which is refused if it is erased by then. */
+  readonly repeats?: number;
 }
 
 export type CapturedWrite = CapturedUpdate | CapturedDelete | CapturedInsert;

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { forgetOperations } from './once.ts';
+import { forgetOperations } from './operations.ts';
 import type { Store } from './store.ts';
 import { forgetVersions } from './versions-collection.ts';
 

@@ -3,7 +3,7 @@ import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts
 import { checkInsert } from './checked-versions.ts';
 import { insideTransaction, majority } from './driver-options.ts';
 import { unwrapped } from './mongo-errors.ts';
-import { findPastLives } from './past-life.ts';
+import { findPastLives, requireUnerased } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { insertedSystem, type PastLife } from './stamp.ts';
@@ -60,6 +60,9 @@ async function insertInTransaction(
 ): Promise<void> {
   const ids = inserts.map(({ id }) => id);
   const pasts = fresh ? new Map<string, PastLife>() : await findPastLives(store, tx, ids);
+  for (const { id, repeats } of inserts) {
+    if (repeats !== undefined) requireUnerased(store, id, repeats, pasts.get(idKey(id))?.erased);
+  }
   const documents = inserts.map((insert) => stamped(store, insert, pasts.get(idKey(insert.id)), tx.numbers?.next()));
   await send(store, documents, insideTransaction(options, tx.session));
 }

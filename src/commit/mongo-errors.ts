@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { DocumentTooLargeError, TransactionTooLargeError } from '../errors.ts';
+import { DocumentTooLargeError, TransactionTooLargeError, VersionNotFoundError } from '../errors.ts';
 import { isVersionRefusal } from './checked-versions.ts';
 import type { Store } from './store.ts';
 
@@ -59,6 +59,7 @@ export function unacknowledged(store: Store, error: unknown): mongo.MongoWriteCo
 /** Whether an error comes of what was written, so that whatever shared its transaction may succeed without it. */
 export function isAboutTheWrite(store: Store, error: unknown): boolean {
   const { MongoAPIError, BSON } = store.mongo;
-  const kinds = [MongoAPIError, BSON.BSONError, TypeError, RangeError, DocumentTooLargeError, TransactionTooLargeError];
+  const driver = [MongoAPIError, BSON.BSONError, TypeError, RangeError];
+  const kinds = [...driver, DocumentTooLargeError, TransactionTooLargeError, VersionNotFoundError];
   return isRefusal(store, error) || isVersionRefusal(error) || kinds.some((kind) => error instanceof kind);
 }

@@ -1,28 +1,14 @@
 import type { mongo } from 'mongoose';
 import { UnknownOutcomeError } from '../errors.ts';
-import type { RowId } from '../row-id.ts';
 import type { Rows } from '../system/rows.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import { anyOf, holdNote, noteKey } from './erasures.ts';
 import { isDuplicateKey } from './mongo-errors.ts';
+import { ensureOperations, type Operation, type OpKey, operationsOf } from './operations.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
 import { inTransaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
-
-/** What is remembered of a call that named an `opId`: that it was committed, when, and what it returned. */
-interface Operation {
-  readonly _id: OpKey;
-  readonly at: Date;
-  readonly result: unknown;
-  /** Counts of a bulk write, whose result is an object of the driver's. */
-  readonly bulk?: RawDocument;
-}
-
-/** For how long an `opId` is remembered. */
-const REMEMBERED_SECONDS = 30 * 24 * 3600;
-
-/** What a call is remembered by: its `opId`, or that as one tenant's own. */
-export type OpKey = string | RowId;
 
 interface Keyed extends ChronosWriteOptions {
   readonly opKey?: OpKey | undefined;
@@ -83,7 +69,7 @@ async function callOnce<T>(
   if (known !== null) return remembered(store, known) as T;
   await operations.insertOne({ _id: opKey, at: store.clock.now(), result: null }, { session });
   const result = await call(session);
-  await operations.updateOne({ _id: { $eq: opKey } }, { $set: toRemember(result) }, { session });
+  await remember(store, opKey, result, session);
   return result;
 }
 
@@ -93,6 +79,35 @@ export async function outcomeOf(store: Store, opKey: OpKey): Promise<{ at: Date;
   return known === null ? null : { at: known.at, result: remembered(store, known) };
 }
 
+async function remember(store: Store, opKey: OpKey, result: unknown, session: mongo.ClientSession): Promise<void> {
+  const shown = documentIn(result);
+  const of = shown === undefined ? undefined : noteKey(store, shown._id ?? anyOf(opKey));
+  const $set = { ...toRemember(result), ...(of === undefined ? {} : { of }) };
+  const one = { updateOne: { filter: { _id: { $eq: opKey } }, update: { $set } } };
+  await operationsOf(store).bulkWrite(of === undefined ? [one] : [one, holdNote(store, of)], { session });
+}
+
+/** The document that a result shows; undefined where it tells no more than ids and counts. */
+function documentIn(result: unknown): RawDocument | undefined {
+  if (typeof result !== 'object' || result === null) return undefined;
+  if ('lastErrorObject' in result && 'value' in result && 'ok' in result) return documentIn(result.value);
+  const tellsCounts = 'getRawResponse' in result || Object.keys(result).every((key) => COUNTS.has(key));
+  return tellsCounts ? undefined : (result as RawDocument);
+}
+
+/** What the driver's results say of a write, but for the document. */
+const COUNTS = new Set([
+  'acknowledged',
+  'matchedCount',
+  'modifiedCount',
+  'upsertedCount',
+  'upsertedId',
+  'deletedCount',
+  'insertedCount',
+  'insertedId',
+  'insertedIds',
+]);
+
 function toRemember(result: unknown): Partial<Operation> {
   const { getRawResponse } = (result ?? {}) as { getRawResponse?: () => RawDocument };
   if (typeof getRawResponse !== 'function') return { result: result ?? null };
@@ -101,29 +116,6 @@ function toRemember(result: unknown): Partial<Operation> {
 
 function remembered(store: Store, { result, bulk }: Operation): unknown {
   return bulk === undefined ? result : new store.BulkWriteResult(bulk, true);
-}
-
-function operationsOf(store: Store): mongo.Collection<Operation> {
-  const { db } = store.head as unknown as { db: mongo.Db };
-  return db.collection<Operation>(`${store.head.collectionName}_locks`);
-}
-
-const ready = new WeakMap<Store, Promise<unknown>>();
-
-/** In a transaction the collection could not come into being with its index. */
-async function ensureOperations(store: Store): Promise<void> {
-  let pending = ready.get(store);
-  if (pending === undefined) {
-    pending = operationsOf(store).createIndex({ at: 1 }, { expireAfterSeconds: REMEMBERED_SECONDS });
-    ready.set(store, pending);
-    pending.catch(() => ready.delete(store));
-  }
-  await pending;
-}
-
-/** Forgets that the collection exists, after something dropped it. */
-export function forgetOperations(store: Store): void {
-  ready.delete(store);
 }
 
 /** Bounds how long a caller waits. A write that is still under way then may be committed or not. */

@@ -1,4 +1,6 @@
+import { VersionNotFoundError } from '../errors.ts';
 import type { SystemFields, VersionFields } from '../types.ts';
+import type { Filter } from './captured-write.ts';
 import { idKey } from './pinned-id.ts';
 import type { PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
@@ -21,7 +23,27 @@ export async function findPastLives(
   ids: readonly unknown[],
 ): Promise<Map<string, PastLife>> {
   const records = await lastRecords(store, tx, ids);
+  await hold(store, tx, records);
   return new Map(records.map((record) => [idKey(record.id), lastBefore(record)]));
+}
+
+/**
+ * Sees to it that the records are still the last ones when the transaction commits: an erasure at the same time takes
+ * them away, and whoever is second meets a conflict. They are left as they were.
+ */
+async function hold(store: Store, tx: Transaction, records: readonly LastRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  const updates = [{ $inc: { '_system.hold': 1 } }, { $unset: { '_system.hold': '' } }];
+  const operations = records.flatMap(({ id, ov }) =>
+    updates.map((update) => ({ updateOne: { filter: { '_id.id': id, '_id.ov': ov } as Filter, update } })),
+  );
+  await store.versions.bulkWrite(operations as never[], { session: tx.session });
+}
+
+/** @throws VersionNotFoundError if the content of a version was erased since it was read */
+export function requireUnerased(store: Store, id: unknown, ov: number, erased: number | undefined): void {
+  if (erased === undefined || ov > erased) return;
+  throw new VersionNotFoundError(store.head.collectionName, id, `version ${ov}, which was erased,`);
 }
 
 /** The newest version record of each document. */
@@ -47,6 +69,7 @@ export function lastBefore(record: VersionFields): PastLife {
     from: ended ? record.updatedAt : record.until,
     functionIds: record.functionIds,
     gap: !ended,
+    erased: record.erased,
   };
 }
 
@@ -56,7 +79,7 @@ export function lastBefore(record: VersionFields): PastLife {
  */
 export function continued(system: SystemFields, last: VersionFields): SystemFields {
   const from = last.until ?? last.updatedAt ?? system.updatedAt;
-  const { insertedAt = last.insertedAt, functionIds = last.functionIds } = system;
+  const { insertedAt = last.insertedAt, functionIds = last.functionIds, erased = last.erased } = system;
   return {
     ...system,
     ov: last.ov + 1,
@@ -64,5 +87,6 @@ export function continued(system: SystemFields, last: VersionFields): SystemFiel
     ...(from === undefined ? {} : { updatedAt: from }),
     ...(insertedAt === undefined ? {} : { insertedAt }),
     ...(functionIds === undefined ? {} : { functionIds }),
+    ...(erased === undefined ? {} : { erased }),
   };
 }

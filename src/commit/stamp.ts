@@ -26,6 +26,8 @@ export interface PastLife {
   readonly functionIds: string[] | undefined;
   /** True when the last version left no record, because something else than this library removed it. */
   readonly gap: boolean;
+  /** The version up to which all content was erased. */
+  readonly erased: number | undefined;
 }
 
 /** `_system` of a document that is inserted, be it for the first time or again under an id that lived before. */
@@ -37,6 +39,7 @@ export function insertedSystem(stamp: Stamp, past?: PastLife): SystemFields {
     insertedAt: at,
     updatedAt: at,
     ...(past?.gap ? { gap: true } : {}),
+    ...(past?.erased === undefined ? {} : { erased: past.erased }),
     ...perVersion(stamp, ov, past?.functionIds),
   };
 }
@@ -48,6 +51,7 @@ export function nextSystem(previous: SystemFields, stamp: Stamp): SystemFields {
     ov,
     ...(previous.insertedAt === undefined ? {} : { insertedAt: previous.insertedAt }),
     updatedAt: notBefore(stamp, previous.updatedAt),
+    ...(previous.erased === undefined ? {} : { erased: previous.erased }),
     ...perVersion(stamp, ov, previous.functionIds),
   };
 }
@@ -78,6 +82,13 @@ export function tombstone(previous: SystemFields, stamp: Stamp): VersionFields {
   const next = nextSystem(previous, stamp);
   const deletedAt = next.updatedAt ?? stamp.at;
   return { ...next, deleted: true, deletedAt };
+}
+
+/** The one record of an erased document: who erased it, when and why. It repeats nothing of what was before. */
+export function proofOfErasure({ ov: last, from }: Pick<PastLife, 'ov' | 'from'>, stamp: Stamp): VersionFields {
+  const ov = last + 1;
+  const at = notBefore(stamp, from);
+  return { ov, updatedAt: at, ...perVersionFields(stamp, ov), erased: ov, deleted: true, deletedAt: at };
 }
 
 function notBefore(stamp: Stamp, previous: Date | undefined): Date {

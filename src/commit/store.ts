@@ -22,10 +22,23 @@ export interface Store {
   readonly clock: Clock;
   /** What every version has to pass before it is committed; throws to refuse it. */
   readonly validate?: ((document: RawDocument) => void) | undefined;
+  /** Where the documents have objects of their own: what takes them away with their document. */
+  readonly objects?: ErasableObjects | undefined;
   /** Whether versions are numbered across the collection, in commit order (`cv`). */
   readonly collectionVersion: boolean;
   /** The field that names the tenant of a document, where tenants share the collection: see `system/rows.ts`. */
   readonly tenantField?: string | undefined;
   /** Index keys of the schema, mirrored on the versions so that the past is queried as fast as the present. */
   readonly indexes: readonly VersionIndex[];
+}
+
+/** Objects outside of the database that belong to documents. */
+export interface ErasableObjects {
+  /**
+   * Removes all objects of a document's versions up to `ov`, with whatever versions of them the store keeps itself. Done
+   * again it removes what has come since. What belongs to later versions of the document stays.
+   *
+   * @returns how many objects were removed
+   */
+  erase(id: unknown, ov: number): Promise<number>;
 }

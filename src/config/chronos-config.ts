@@ -155,7 +155,10 @@ export interface CommonConfig {
   readonly logicalDelete?: { readonly enabled: boolean } | undefined;
   /** @default { enabled: true } */
   readonly versioning?: { readonly enabled: boolean } | undefined;
-  /** @default false */
+  /**
+   * Allows documents to be erased with all of their history: `Model.hardDelete`, `chronos.admin.hardDelete`.
+   * @default false
+   */
   readonly hardDeleteEnabled?: boolean | undefined;
   /** The queue of failed operations. Attempts are given as such, or as retries, of which there is one less. */
   readonly fallback?:

@@ -18,7 +18,6 @@ const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig) => boolean>> =
   devShadow: ({ devShadow }) => devShadow?.enabled === true,
   'logicalDelete.enabled: false': ({ logicalDelete }) => logicalDelete?.enabled === false,
   'versioning.enabled: false': ({ versioning }) => versioning?.enabled === false,
-  hardDeleteEnabled: ({ hardDeleteEnabled }) => hardDeleteEnabled === true,
   fallback: ({ fallback }) => fallback?.enabled === true,
   "writeOptimization.ack: 'stored'": ({ writeOptimization }) => writeOptimization?.ack === 'stored',
   'writeOptimization.batchS3': ({ writeOptimization }) => writeOptimization?.batchS3 === true,

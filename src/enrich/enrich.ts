@@ -200,7 +200,7 @@ async function replace(
 /** Puts a deleted document back, with its own id in the place of its record's. */
 async function bringBack(
   committer: Committer,
-  { bytes }: StoredVersion,
+  { bytes, system }: StoredVersion,
   merged: Map<string, unknown>,
   chronos: ChronosWriteOptions,
   options: DriverOptions,
@@ -208,5 +208,5 @@ async function bringBack(
   const key = topLevel(committer.store.bson, bytes, '_id') as ExactDocument;
   const id = fieldOf(key, 'id');
   const document = new Map([...merged, ['_id', id]]);
-  await committer.insert({ kind: 'insert', op: 'ENRICH', id, document, chronos, options });
+  await committer.insert({ kind: 'insert', op: 'ENRICH', id, document, repeats: system.ov, chronos, options });
 }

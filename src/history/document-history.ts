@@ -124,6 +124,7 @@ export async function deletedVersion(
   const deletion = await find({ '_system.deleted': true, ...which });
   if (deletion === null) return undefined;
   const system = systemOfBytes(store.bson, deletion);
+  if (system.op === 'ERASE') return undefined;
   const bytes = await find({ '_id.ov': { $lt: system.ov } });
   return bytes === null ? undefined : { system, bytes, isHead: false };
 }

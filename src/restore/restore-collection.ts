@@ -2,7 +2,7 @@ import type { Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { isDuplicateKey, isRefusal } from '../commit/mongo-errors.ts';
 import { effectiveOptions } from '../context.ts';
-import { DocumentTooLargeError } from '../errors.ts';
+import { DocumentTooLargeError, VersionNotFoundError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import { shownId } from '../row-id.ts';
 import type { Attribution, ChronosWriteOptions } from '../types.ts';
@@ -175,7 +175,8 @@ class Run {
     } catch (error) {
       // What is wrong with one document says nothing of the others; a lost connection does.
       const { store } = this.#committer;
-      if (!isRefusal(store, error) && !(error instanceof DocumentTooLargeError)) throw error;
+      const isOfTheDocument = error instanceof DocumentTooLargeError || error instanceof VersionNotFoundError;
+      if (!isRefusal(store, error) && !isOfTheDocument) throw error;
       this.counts.failed += 1;
       if (this.#failures.length < MAX_LISTED) this.#failures.push({ id: idOf(step), error });
     }

@@ -2,6 +2,9 @@ import type { CapturedInsert, CapturedUpdate, DriverOptions } from '../commit/ca
 import type { Committer } from '../commit/committer.ts';
 import { isDuplicateKey } from '../commit/mongo-errors.ts';
 import { once } from '../commit/once.ts';
+import { requireUnerased } from '../commit/past-life.ts';
+import type { Store } from '../commit/store.ts';
+import { systemOfBytes } from '../commit/version-record.ts';
 import type { StoredVersion } from '../history/document-history.ts';
 import type { ChronosWriteOptions } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
@@ -34,7 +37,7 @@ export async function bringBack(
   chronos: ChronosWriteOptions,
   options: DriverOptions = {},
 ): Promise<boolean> {
-  const replacing = replacementBy(version, chronos, options);
+  const replacing = replacementBy(committer.store, version, chronos, options);
   const replaced = await committer.write(replacing);
   if (replaced.matched > 0) return replaced.modified > 0;
   try {
@@ -49,7 +52,12 @@ export async function bringBack(
   }
 }
 
-function replacementBy(version: Restorable, chronos: ChronosWriteOptions, options: DriverOptions): CapturedUpdate {
+function replacementBy(
+  store: Store,
+  version: Restorable,
+  chronos: ChronosWriteOptions,
+  options: DriverOptions,
+): CapturedUpdate {
   return {
     kind: 'update',
     method: 'replaceOne',
@@ -57,7 +65,10 @@ function replacementBy(version: Restorable, chronos: ChronosWriteOptions, option
     filter: { _id: { $eq: version.id as never } },
     change: {
       form: 'computed',
-      compute: (current) => (isCurrent(version, current) ? undefined : new Map(version.content)),
+      compute: (current) => {
+        requireUnerased(store, version.id, version.ov, systemOfBytes(store.bson, current).erased);
+        return isCurrent(version, current) ? undefined : new Map(version.content);
+      },
     },
     restoredFrom: version.ov,
     chronos,
@@ -70,5 +81,14 @@ function insertOf(
   chronos: ChronosWriteOptions,
   options: DriverOptions,
 ): CapturedInsert {
-  return { kind: 'insert', op: 'RESTORE', id, document: new Map(content), restoredFrom: ov, chronos, options };
+  return {
+    kind: 'insert',
+    op: 'RESTORE',
+    id,
+    document: new Map(content),
+    restoredFrom: ov,
+    repeats: ov,
+    chronos,
+    options,
+  };
 }

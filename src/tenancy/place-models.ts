@@ -1,6 +1,7 @@
 import type { Connection } from 'mongoose';
 import type { AnyModel } from '../capture/install.ts';
 import type { EntityDefinition } from '../entity/definition.ts';
+import { protectFromErasure } from '../system/erasable.ts';
 import type { Place } from './place.ts';
 import { type PlaceConnection, placeConnection } from './place-connection.ts';
 import { placeModel } from './place-model.ts';
@@ -25,6 +26,10 @@ export class PlaceModels {
     this.#templates = templates;
     this.#connection = placeConnection(client, place, modelNamed);
     this.#neighbours = neighbours;
+  }
+
+  protectFromErasure(): void {
+    protectFromErasure(this.#connection);
   }
 
   of(definition: EntityDefinition): AnyModel {

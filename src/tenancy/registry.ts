@@ -29,6 +29,7 @@ export class Registry implements ModelSource {
   readonly #entities: readonly EntityClass[];
   readonly #templates: Templates;
   readonly #connections: Connections;
+  readonly #erasable: boolean;
   /** Nothing is closed when a tenant goes: whoever holds a model of it goes on, and it is made anew when asked for. */
   readonly #tenants: LRUCache<string, TenantModels>;
   /** The places that belong to no tenant are as many as the configuration has. */
@@ -39,6 +40,7 @@ export class Registry implements ModelSource {
     this.directory = new Directory(config);
     this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[]);
     this.#entities = [...this.#templates.definitions()].map(({ target }) => target);
+    this.#erasable = config.hardDelete;
     this.#connections = new Connections(mongoose, config.connections);
     this.#tenants = new LRUCache({ max: config.tenants.cacheSize });
     bindEntities(this.#entities, this);
@@ -122,6 +124,7 @@ export class Registry implements ModelSource {
         modelNamed: (name) => this.#sibling(place, name),
         neighbours: (collection) => this.#neighbour(place, collection),
       });
+      if (!this.#erasable) models.protectFromErasure();
       places.set(place.id, models);
     }
     return models.of(definition);

@@ -1,27 +1,9 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { build } from 'vite';
+import { availableParallelism } from 'node:os';
 import { afterAll, expect, test } from 'vitest';
 import { mongooseUnderTest } from '../support/database.ts';
+import { killableScript } from '../support/killable-script.ts';
 import { startMongo } from '../support/servers.ts';
 import { itemModel, seed } from './writer.ts';
-
-const run = promisify(execFile);
-
-/** What the driver takes only if it is there. */
-const OPTIONAL_PACKAGES = [
-  'mongodb-client-encryption',
-  'kerberos',
-  '@mongodb-js/zstd',
-  'snappy',
-  'socks',
-  'gcp-metadata',
-  '@aws-sdk/credential-providers',
-  'aws4',
-];
 
 const mongoose = await mongooseUnderTest();
 
@@ -33,40 +15,16 @@ const server = await startMongo({
 const uri = server.uri.replace(/\/\?/, '/kills?');
 await mongoose.connect(uri);
 
-// Compiled once into one file with all packages, since it is started for each command.
-const outDir = await mkdtemp(join(tmpdir(), 'chronos-killed-child-'));
-const script = join(outDir, 'killed-child.js');
-await build({
-  configFile: false,
-  logLevel: 'error',
-  ssr: { noExternal: true },
-  resolve: { alias: process.env.CHRONOS_TEST_MONGOOSE === '8' ? { mongoose: 'mongoose8' } : {} },
-  build: {
-    ssr: 'test/faults/killed-child.ts',
-    outDir,
-    target: 'node20',
-    rolldownOptions: { external: OPTIONAL_PACKAGES },
-  },
-});
-await writeFile(join(outDir, 'package.json'), '{ "type": "module" }');
+const script = await killableScript('test/faults/killed-child.ts');
 
 afterAll(async () => {
-  await rm(outDir, { recursive: true });
+  await script.remove();
   await mongoose.disconnect();
   await server.stop();
 });
 
 /** Lets a child do all writes until its nth command. */
-async function child(collection: string, nth: number): Promise<{ killed: boolean; sent: number }> {
-  try {
-    const { stdout } = await run(process.execPath, [script, uri, collection, String(nth)]);
-    return { killed: false, sent: Number(stdout) };
-  } catch (error) {
-    const { signal, stderr } = error as { signal?: string; stderr?: string };
-    if (signal !== 'SIGKILL') throw new Error(`The child failed otherwise: ${stderr}`);
-    return { killed: true, sent: nth - 1 };
-  }
-}
+const child = (collection: string, nth: number) => script.run(uri, collection, String(nth));
 
 /** What a document may be: as it was seeded, or as its write leaves it. */
 const OUTCOMES: Readonly<Record<string, readonly unknown[]>> = {

@@ -1,0 +1,109 @@
+import type { Filter } from './captured-write.ts';
+import { type Erasure, forgetResults, noteErasure, settleErasures } from './erasures.ts';
+import { insertRecords } from './keep-records.ts';
+import { ensureOperations } from './operations.ts';
+import { lastBefore, lastRecords } from './past-life.ts';
+import { proofOfErasure, type Stamp } from './stamp.ts';
+import type { Store } from './store.ts';
+import { inTransaction, type Transaction } from './transaction.ts';
+import { systemOfBytes, tombstoneRecord } from './version-record.ts';
+import { ensureVersions } from './versions-collection.ts';
+
+/** What was taken away. */
+export interface Erased {
+  /** Versions, the current one and tombstones included. */
+  readonly versions: number;
+  /** What calls with an `opId` had returned. */
+  readonly results: number;
+  /** Objects in object storage. */
+  readonly objects: number;
+}
+
+/** Newest records that go in the same transaction as the head: all of most documents. */
+const AT_ONCE = 500;
+
+/**
+ * Begins to erase a document, in one transaction: its head goes and so do its newest records, and the proof that it was
+ * erased comes in their place, with a note of what is left to do.
+ *
+ * That settles all races. Whoever writes the document meets the loss of its head, whoever brings it back the loss of its
+ * last record, and whoever remembers it the note: of two such transactions the server lets one commit, and the other
+ * comes again and finds the proof. What was read before and comes later is refused by the number in the proof.
+ *
+ * @returns what is to be finished, and how many versions are gone; undefined where there is nothing to erase
+ */
+export async function beginErasure(
+  store: Store,
+  id: unknown,
+  stamp: Omit<Stamp, 'at' | 'op'>,
+): Promise<{ readonly erasure: Erasure; readonly versions: number } | undefined> {
+  await ensureVersions(store, undefined);
+  await ensureOperations(store);
+  return inTransaction(store, undefined, async (tx) => {
+    const last = await lastLife(store, tx, id);
+    if (last === undefined) return undefined;
+    const at = store.clock.now();
+    const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
+    const versions = await eraseNewest(store, tx, id);
+    await insertRecords(store, tx, [tombstoneRecord(id, proof)]);
+    const erasure = { id, ov: proof.ov };
+    await noteErasure(store, tx, erasure);
+    return { erasure, versions };
+  });
+}
+
+/** Where a document's life ended or stands; undefined where nothing is left to be erased. */
+async function lastLife(store: Store, tx: Transaction, id: unknown) {
+  const options = { session: tx.session, raw: true } as const;
+  const head = (await store.head.findOne({ _id: { $eq: id as never } }, options)) as unknown as Uint8Array | null;
+  const [record] = await lastRecords(store, tx, [id]);
+  const past = record === undefined ? undefined : lastBefore(record);
+  if (head === null) return record?.op === 'ERASE' ? undefined : past;
+  const { ov, updatedAt } = systemOfBytes(store.bson, head);
+  // A foreign writer may have put the number of the head back.
+  return past !== undefined && past.ov > ov ? past : { ov, from: updatedAt };
+}
+
+async function eraseNewest(store: Store, tx: Transaction, id: unknown): Promise<number> {
+  const { session } = tx;
+  const { deletedCount } = await store.head.deleteOne({ _id: { $eq: id as never } }, { session });
+  const newest = { projection: { '_id.ov': 1 }, sort: { '_id.ov': -1 }, limit: AT_ONCE, session } as const;
+  const records = await store.versions.find(contentOf(id), newest).toArray();
+  const oldest = (records.at(-1)?._id as { ov: number } | undefined)?.ov;
+  if (oldest === undefined) return deletedCount;
+  const filter = { ...contentOf(id), '_id.ov': { $gte: oldest } } as Filter;
+  return deletedCount + (await store.versions.deleteMany(filter, { session })).deletedCount;
+}
+
+/**
+ * Does what is left of erasures that were begun: older records go, remembered results, and objects, in that order, and
+ * last the notes. After a crash at any step it is done again from the start; what is gone already is not missed.
+ */
+export async function finishErasures(store: Store, erasures: readonly Erasure[]): Promise<Erased> {
+  if (erasures.length === 0) return { versions: 0, results: 0, objects: 0 };
+  let versions = 0;
+  let objects = 0;
+  for (const erasure of erasures) versions += await eraseRecords(store, erasure);
+  const results = await forgetResults(
+    store,
+    erasures.map(({ id }) => id),
+  );
+  for (const { id, ov } of erasures) objects += (await store.objects?.erase(id, ov)) ?? 0;
+  await settleErasures(store, erasures);
+  return { versions, results, objects };
+}
+
+/** Looked for until there are none: what is being compacted meanwhile is written again. */
+async function eraseRecords(store: Store, { id, ov }: Erasure): Promise<number> {
+  const filter = { ...contentOf(id), '_id.ov': { $lt: ov } } as Filter;
+  let erased = 0;
+  while ((await store.versions.findOne(filter, { projection: { _id: 1 } })) !== null) {
+    erased += (await store.versions.deleteMany(filter, { writeConcern: { w: 'majority' } })).deletedCount;
+  }
+  return erased;
+}
+
+/** The records of a document, but for proofs that it was erased before. */
+export function contentOf(id: unknown): Filter {
+  return { '_id.id': id, '_system.op': { $ne: 'ERASE' } } as Filter;
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { mongo } from 'mongoose';
+import { decodeExact } from '../bson/exact.ts';
+import { isRowId } from '../row-id.ts';
+import { type Operation, operationsOf } from './operations.ts';
+import { idKey } from './pinned-id.ts';
+import type { Store } from './store.ts';
+import type { Transaction } from './transaction.ts';
+import { fieldOf } from './version-record.ts';
+
+/** That a document was erased: all of its versions before `ov`, which is the proof that is left of it. */
+export interface Erasure {
+  readonly id: unknown;
+  readonly ov: number;
+}
+
+/**
+ * Erasures and remembered results meet at a note in `<collection>_locks`, whose id is the digest of the document's:
+ *
+ *     { _id: Binary(sha256 of the id), erase: { id: <its _id>, ov: 7 } }   an erasure that is under way
+ *     { _id: Binary(sha256 of the id), holds: 2, at: <when> }              a result that shows the document is remembered
+ *
+ * A result and an erasure at the same time both write it, so that one of them comes first: either the erasure finds the
+ * result, or whoever made it comes again and finds no document.
+ */
+interface Note {
+  readonly _id: mongo.Binary;
+  readonly at?: Date;
+  readonly holds?: number;
+  readonly erase?: Erasure;
+}
+
+/** What a document is known by here. */
+export function noteKey(store: Store, id: unknown): mongo.Binary {
+  return new store.bson.Binary(createHash('sha256').update(idKey(id), 'utf8').digest());
+}
+
+/**
+ * Stands for the id of a document that was asked for without it: the result may be of any, so that it goes with any of
+ * the collection, or of the tenant's part of it.
+ */
+export function anyOf(key: unknown): unknown {
+  return isRowId(key) ? { t: key.t } : undefined;
+}
+
+/** The write by which a result that shows a document meets its erasure. */
+export function holdNote(store: Store, key: mongo.Binary): mongo.AnyBulkWriteOperation<Operation> {
+  const update = { $inc: { holds: 1 }, $set: { at: store.clock.now() } };
+  return { updateOne: { filter: { _id: key }, update, upsert: true } } as never;
+}
+
+/** Notes that a document is being erased, in the transaction that begins it. */
+export async function noteErasure(store: Store, tx: Transaction, erasure: Erasure): Promise<void> {
+  const update = { $inc: { holds: 1 }, $set: { erase: erasure }, $unset: { at: '' } };
+  const begun = { updateOne: { filter: { _id: noteKey(store, erasure.id) }, update, upsert: true } };
+  const ofAny = holdNote(store, noteKey(store, anyOf(erasure.id)));
+  await operationsOf(store).bulkWrite([begun as never, ofAny], { session: tx.session });
+}
+
+/**
+ * The erasures that were begun and not finished.
+ *
+ * @param ids limits them to documents of these ids
+ */
+export async function erasuresUnderWay(store: Store, ids?: unknown): Promise<Erasure[]> {
+  const filter = { _id: { $type: 'binData' }, 'erase.id': ids ?? { $exists: true } };
+  const notes = await notesOf(store)
+    .find(filter as never, { raw: true })
+    .toArray();
+  return notes.map((bytes) => {
+    const erase = fieldOf(decodeExact(store.bson, bytes as unknown as Uint8Array), 'erase') as Record<string, unknown>;
+    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')) };
+  });
+}
+
+/** Notes that nothing is left to be done. One that has been begun anew meanwhile stays. */
+export async function settleErasures(store: Store, erasures: readonly Erasure[]): Promise<void> {
+  const done = erasures.map(({ id, ov }) => ({ _id: noteKey(store, id), 'erase.ov': ov }));
+  await notesOf(store).deleteMany({ $or: done } as never, MAJORITY);
+}
+
+/**
+ * Forgets what calls have returned of the documents, but not that they were made: made once more they still write
+ * nothing, and return null.
+ *
+ * @returns how many results that was
+ */
+export async function forgetResults(store: Store, ids: readonly unknown[]): Promise<number> {
+  const keys = [...ids, ...new Set(ids.map(anyOf))].map((id) => noteKey(store, id));
+  const update = { $set: { result: null }, $unset: { of: '' } } as const;
+  const { modifiedCount } = await operationsOf(store).updateMany({ of: { $in: keys } }, update, MAJORITY);
+  return modifiedCount;
+}
+
+/** How many results are remembered that show one of the documents. */
+export async function countResults(store: Store, ids: readonly unknown[]): Promise<number> {
+  return operationsOf(store).countDocuments({ of: { $in: ids.map((id) => noteKey(store, id)) } });
+}
+
+const MAJORITY = { writeConcern: { w: 'majority' } } as const;
+
+function notesOf(store: Store): mongo.Collection<Note> {
+  return operationsOf(store) as unknown as mongo.Collection<Note>;
+}

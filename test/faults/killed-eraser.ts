@@ -1,0 +1,19 @@
+import type { Mongoose } from 'mongoose';
+import { killedAt } from '../support/killed-at.ts';
+import { itemModel } from './writer.ts';
+
+// Erases two documents and kills itself right before it sends its nth command. Prints how many commands it has sent if
+// it gets to the end: `killed-eraser.ts <uri> <collection> <n>`.
+const [uri = '', collection = '', nth = ''] = process.argv.slice(2);
+
+const name: string = process.env.CHRONOS_TEST_MONGOOSE === '8' ? 'mongoose8' : 'mongoose';
+const { default: mongoose }: { default: Mongoose } = await import(name);
+await mongoose.connect(uri, { monitorCommands: true });
+const Model = itemModel(mongoose, collection);
+// Whatever a process asks once is asked before.
+await Model.updateOne({ _id: 'none' }, { n: 1 }, { chronos: { opId: 'none' } });
+
+const commands = killedAt(mongoose, Number(nth));
+await Model.hardDelete({ ids: ['long', 'gone'] }, { confirm: true, reason: 'request 42' });
+console.log(commands.sent);
+await mongoose.disconnect();
