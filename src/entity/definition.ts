@@ -75,14 +75,15 @@ function define(entity: EntityClass, options: EntityOptions): EntityDefinition {
   const base = parent === undefined ? undefined : definitionOf(parent);
   const name = modelNameOf(entity) ?? entity.name;
   const marked = markedPaths(ownChain(entity), options);
+  if (base !== undefined) refuseElsewhere(entity.name, options, base);
   const schemas = new WeakMap<Mongoose, Schema>();
   const definition: EntityDefinition = {
     target: entity,
     name,
-    collection: base?.collection ?? options.collection ?? pluralOf(name),
-    databaseType: options.databaseType ?? base?.databaseType,
-    tier: options.tier ?? base?.tier,
-    tenantField: options.tenantField ?? base?.tenantField,
+    collection: base?.collection ?? options.collection ?? options.schemaOptions?.collection ?? pluralOf(name),
+    databaseType: base === undefined ? options.databaseType : base.databaseType,
+    tier: base === undefined ? options.tier : base.tier,
+    tenantField: base === undefined ? options.tenantField : base.tenantField,
     indexed: marked.indexed,
     base64: marked.base64,
     versioning: base?.versioning ?? { collectionVersion: true, ...options.versioning, visible: true },
@@ -99,6 +100,19 @@ function define(entity: EntityClass, options: EntityOptions): EntityDefinition {
     },
   };
   return Object.freeze(definition);
+}
+
+/** @throws EntityDefinitionError for an option that says where documents live, and is not what the base says */
+function refuseElsewhere(entity: string, options: EntityOptions, base: EntityDefinition): void {
+  for (const option of ['collection', 'databaseType', 'tier', 'tenantField', 'versioning'] as const) {
+    const own = options[option];
+    if (own === undefined || (option !== 'versioning' && own === base[option])) continue;
+    throw new EntityDefinitionError(
+      entity,
+      undefined,
+      `its documents are among those of ${base.name}, which it extends, and ${option} is what that says. Leave the option out, or let both extend a class without @ChronosEntity`,
+    );
+  }
 }
 
 function pluralOf(name: string): string {

@@ -43,8 +43,8 @@ export interface EntityOptions {
   readonly base64?: Readonly<Record<string, Base64Options>> | undefined;
   /** Properties that must be present: neither missing, null nor empty. */
   readonly required?: readonly string[] | undefined;
-  /** A schema that every version is checked against before it is written. */
-  readonly validation?: z.ZodType | undefined;
+  /** A zod schema that every version is checked against before it is written. It checks, and changes nothing. */
+  readonly validation?: z.core.$ZodType | undefined;
   /** The value that marks documents of this class among those of the entity it extends. */
   readonly discriminatorValue?: string | undefined;
   /** Options of the Mongoose schema. */
@@ -74,7 +74,9 @@ const schema = z.strictObject({
   indexed: z.array(z.string().min(1)).optional(),
   base64: z.record(z.string().min(1), base64).optional(),
   required: z.array(z.string().min(1)).optional(),
-  validation: z.custom<z.ZodType>((value) => value instanceof z.ZodType, 'must be a zod schema').optional(),
+  validation: z
+    .custom<z.core.$ZodType>((value) => value instanceof z.core.$ZodType, 'must be a schema of zod 4')
+    .optional(),
   discriminatorValue: z.string().min(1).optional(),
   schemaOptions: z.custom<SchemaOptions>((value) => value instanceof Object, 'must be an object').optional(),
   versioning: versioning.optional(),

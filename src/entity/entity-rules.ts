@@ -21,7 +21,7 @@ export function ruleCheck(mongoose: Mongoose, target: AnyClass, own: Check): Che
     return own;
   }
   const check = versionCheck(mongoose, { name: target.name, ownKeys: ownKeysOf(target) }, (document) => {
-    return classChain(kindOf(target, document)).map(rulesOf);
+    return classChain(kindOf(target, document)).map(optionsOf);
   });
   return (document) => {
     own?.(document);
@@ -30,12 +30,13 @@ export function ruleCheck(mongoose: Mongoose, target: AnyClass, own: Check): Che
 }
 
 function ownKeysOf(target: AnyClass): string[] {
-  const { versionKey = '__v', timestamps = false } = declarationsOf(target)?.entity?.schemaOptions ?? {};
+  const { schemaOptions = {}, tenantField } = optionsOf(target);
+  const { versionKey = '__v', timestamps = false } = schemaOptions;
   const named = typeof timestamps === 'object' ? timestamps : { createdAt: timestamps, updatedAt: timestamps };
   const stamps = (['createdAt', 'updatedAt'] as const).map((stamp) =>
     (named[stamp] ?? true) === true ? stamp : named[stamp],
   );
-  return [versionKey, discriminatorKeyOf(target), ...stamps].filter((key) => typeof key === 'string');
+  return [versionKey, discriminatorKeyOf(target), tenantField, ...stamps].filter((key) => typeof key === 'string');
 }
 
 /** Rules of an entity bind only if they are there when the one that it extends is put to use. */
@@ -49,10 +50,10 @@ export function refuseLateRules(target: AnyClass, base: AnyClass | undefined): v
 }
 
 function hasRules(entity: AnyClass): boolean {
-  const { required = [], validation } = rulesOf(entity);
+  const { required = [], validation } = optionsOf(entity);
   return required.length > 0 || validation !== undefined;
 }
 
-function rulesOf(entity: AnyClass): EntityOptions {
+function optionsOf(entity: AnyClass): EntityOptions {
   return declarationsOf(entity)?.entity ?? {};
 }

@@ -11,7 +11,7 @@ export type VersionRules = Pick<EntityOptions, 'required' | 'validation'>;
 /** An entity whose versions are checked. */
 export interface CheckedEntity {
   readonly name: string;
-  /** What Mongoose itself keeps in documents: the Mongoose version key, the discriminator key and timestamps. */
+  /** What documents hold besides: the Mongoose version key, the discriminator key, timestamps, the tenant. */
   readonly ownKeys: readonly string[];
 }
 
@@ -52,8 +52,8 @@ function problemsOf(
   { name, ownKeys }: CheckedEntity,
 ): Problem[] {
   try {
-    const issues = validation?.safeParse(document).error?.issues ?? [];
-    return issues.flatMap((issue) => problemsIn(issue, ownKeys));
+    if (validation === undefined) return [];
+    return (z.safeParse(validation, document).error?.issues ?? []).flatMap((issue) => problemsIn(issue, ownKeys));
   } catch (error) {
     if (!(error instanceof z.core.$ZodAsyncError)) throw error;
     throw new EntityDefinitionError(

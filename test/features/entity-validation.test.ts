@@ -1,6 +1,7 @@
 import type { ClientSession } from 'mongoose';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import * as mini from 'zod/mini';
 import { ChronosEntity, ChronosModel, entityModel, Prop } from '../../decorators/index.ts';
 import { definitionOf } from '../../src/entity/definition.ts';
 import { EntityDefinitionError } from '../../src/index.ts';
@@ -197,6 +198,16 @@ test('what Mongoose itself keeps in documents is nothing that a strict schema ha
   const more = { other: 1, another: 1, 'parts.0.weight': 5 };
   const update = () => Stricts.updateOne({ _id }, { $set: more }, { strict: false });
   expect(await refusedFor(update)).toEqual(['another', 'other', 'parts.0.weight']);
+});
+
+test('a schema of zod mini is as good', async () => {
+  @ChronosEntity({ validation: mini.object({ x: mini.number().check(mini.lte(5)) }) })
+  class Small extends ChronosModel {
+    @Prop() x!: number;
+  }
+  const Smalls = entityModel(mongoose, Small);
+  const { _id } = await Smalls.create({ x: 5 });
+  expect(await refusedFor(() => Smalls.updateOne({ _id }, { $inc: { x: 1 } }))).toEqual(['x']);
 });
 
 test('a restore of the collection is refused for a version that the schema no longer allows', async () => {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 /** How long a test may take that compiles. */
-export const COMPILE_TIMEOUT = 120_000;
+export const COMPILE_TIMEOUT = 300_000;
 
 /** The folder of this repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -291,7 +291,7 @@ const BAD_OPTIONS: Record<string, [options: object, message: string]> = {
   'an unknown option of versioning': [{ versioning: { colectionVersion: true } }, 'Bad: versioning: Unrecognized key'],
   'an option of versioning that entities decide': [{ versioning: { visible: false } }, 'versioning: Unrecognized key'],
   'base64 without its type': [{ base64: { name: {} } }, 'base64.name.contentType'],
-  'a validation that is none': [{ validation: {} }, 'validation: must be a zod schema'],
+  'a validation that is none': [{ validation: {} }, 'validation: must be a schema of zod 4'],
   'an unknown property to search by': [{ indexed: ['nam'] }, 'Bad.nam: indexed names it'],
   'an unknown property of a nested class': [{ indexed: ['address.stret'] }, 'Bad.address.stret'],
   'an unknown base64 property': [{ base64: { nam: { contentType: 'a/b' } } }, 'Bad.nam: base64 names it'],
@@ -311,6 +311,37 @@ test.each(Object.entries(BAD_OPTIONS))('%s is an error that names it', (_, [opti
   };
   expect(define).toThrow(EntityDefinitionError);
   expect(define).toThrow(message);
+});
+
+const ELSEWHERE: Record<string, EntityOptions> = {
+  collection: { collection: 'others' },
+  databaseType: { databaseType: 'knowledge' },
+  tier: { tier: 'generic' },
+  tenantField: { tenantField: 'tenant' },
+  versioning: { versioning: { collectionVersion: false } },
+};
+
+test.each(Object.entries(ELSEWHERE))('%s of an entity that extends another is an error', (option, options) => {
+  @ChronosEntity({ collection: 'parents', databaseType: 'runtime' })
+  class Parent extends ChronosModel {}
+  @ChronosEntity(options)
+  class Child extends Parent {}
+  @ChronosEntity({ collection: 'parents', databaseType: 'runtime' })
+  class Same extends Parent {}
+  expect(() => definitionOf(Child)).toThrow(`Cannot define Child: its documents are among those of Parent`);
+  expect(() => definitionOf(Child)).toThrow(option);
+  expect(definitionOf(Same)).toMatchObject({ collection: 'parents', databaseType: 'runtime' });
+});
+
+test('the collection is that of the options, of the schema, or the plural of the name', () => {
+  const collectionOf = (options: EntityOptions) => {
+    class Mouse extends ChronosModel {}
+    ChronosEntity(options)(Mouse);
+    return [definitionOf(Mouse).collection, schemaFor(Mouse).get('collection')];
+  };
+  expect(collectionOf({})).toEqual(['mice', 'mice']);
+  expect(collectionOf({ schemaOptions: { collection: 'rodents' } })).toEqual(['rodents', 'rodents']);
+  expect(collectionOf({ collection: 'pets', schemaOptions: { collection: 'rodents' } })).toEqual(['pets', 'pets']);
 });
 
 test('a class that is no entity is told apart', () => {
