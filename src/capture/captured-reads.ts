@@ -15,48 +15,48 @@ export class CapturedReads {
     this.#native = target.committer.store.head;
   }
 
-  find = (filter: Filter = {}, options?: GivenOptions): unknown => {
+  find(filter: Filter = {}, options?: GivenOptions): unknown {
     const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.find(filter, driver);
     return this.#native.find(filter, this.#hiding(driver));
-  };
+  }
 
-  findOne = async (filter: Filter = {}, options?: GivenOptions): Promise<unknown> => {
+  async findOne(filter: Filter = {}, options?: GivenOptions): Promise<unknown> {
     const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.findOne(filter, driver);
     return this.#native.findOne(filter, this.#hiding(driver));
-  };
+  }
 
-  countDocuments = (filter: Filter = {}, options?: GivenOptions): Promise<number> => {
+  countDocuments(filter: Filter = {}, options?: GivenOptions): Promise<number> {
     const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.countDocuments(filter, driver);
     return this.#native.countDocuments(filter, driver as object);
-  };
+  }
 
-  estimatedDocumentCount = (options?: GivenOptions): Promise<number> => {
+  estimatedDocumentCount(options?: GivenOptions): Promise<number> {
     const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.countDocuments({}, driver);
     return this.#native.estimatedDocumentCount(driver as object);
-  };
+  }
 
-  distinct = (key: string, filter: Filter = {}, options?: GivenOptions): Promise<unknown[]> => {
+  distinct(key: string, filter: Filter = {}, options?: GivenOptions): Promise<unknown[]> {
     const driver = optionsOf(options);
     if (isPast(driver)) return this.#target.past.distinct(key, filter, driver);
     return this.#native.distinct(key, filter, driver as object);
-  };
+  }
 
-  aggregate = (pipeline: RawDocument[] = [], options?: GivenOptions): unknown => {
+  aggregate(pipeline: RawDocument[] = [], options?: GivenOptions): unknown {
     const driver = optionsOf(options);
     this.#refuseWritingStages(pipeline);
     if (isPast(driver)) return this.#target.past.aggregate(pipeline, driver);
     const hidden = this.#shows(driver) ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
     return this.#native.aggregate(hidden, driver as object);
-  };
+  }
 
-  watch = (pipeline: RawDocument[] = [], options?: GivenOptions): unknown => {
+  watch(pipeline: RawDocument[] = [], options?: GivenOptions): unknown {
     const hidden = this.#target.visible ? pipeline : [...pipeline, { $unset: HIDDEN_IN_EVENTS }];
     return this.#native.watch(hidden, (options ?? {}) as object);
-  };
+  }
 
   #shows(options: DriverOptions): boolean {
     return this.#target.visible || showsSystem(options);

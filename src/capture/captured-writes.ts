@@ -26,7 +26,7 @@ export class CapturedWrites {
     this.#native = target.committer.store.head;
   }
 
-  insertOne = async (document: RawDocument, given: GivenOptions): Promise<unknown> => {
+  async insertOne(document: RawDocument, given: GivenOptions): Promise<unknown> {
     const id = idOf(this.#native, document);
     const carryOut = async (options: DriverOptions, chronos: ChronosWriteOptions) => {
       const content = withoutSystem(document);
@@ -34,68 +34,83 @@ export class CapturedWrites {
       return (await this.#committer.insert(insert)).result;
     };
     return this.#write('insertOne', given, carryOut, id);
-  };
+  }
 
-  insertMany = (documents: RawDocument[], given: GivenOptions): Promise<unknown> =>
-    this.#write('insertMany', given, async (options, chronos) => {
+  insertMany(documents: RawDocument[], given: GivenOptions): Promise<unknown> {
+    return this.#write('insertMany', given, async (options, chronos) => {
       if (!Array.isArray(documents)) return this.#native.insertMany(documents, options as object);
       const operations = documents.map((document) => ({ insertOne: { document } }));
       const items = bulkItems(this.#native, operations, options, chronos);
       const { insertedCount, insertedIds } = await writeBulk(this.#committer, items, options);
       return { acknowledged: true, insertedCount, insertedIds };
     });
+  }
 
-  updateOne = (filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> =>
-    this.#update('updateOne', filter, update, given);
+  updateOne(filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> {
+    return this.#update('updateOne', filter, update, given);
+  }
 
-  replaceOne = (filter: Filter, replacement: unknown, given: GivenOptions): Promise<unknown> =>
-    this.#update('replaceOne', filter, replacement, given);
+  replaceOne(filter: Filter, replacement: unknown, given: GivenOptions): Promise<unknown> {
+    return this.#update('replaceOne', filter, replacement, given);
+  }
 
-  findOneAndUpdate = (filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> =>
-    this.#update('findOneAndUpdate', filter, update, given);
+  findOneAndUpdate(filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> {
+    return this.#update('findOneAndUpdate', filter, update, given);
+  }
 
-  findOneAndReplace = (filter: Filter, replacement: unknown, given: GivenOptions): Promise<unknown> =>
-    this.#update('findOneAndReplace', filter, replacement, given);
+  findOneAndReplace(filter: Filter, replacement: unknown, given: GivenOptions): Promise<unknown> {
+    return this.#update('findOneAndReplace', filter, replacement, given);
+  }
 
-  deleteOne = (filter: Filter, given: GivenOptions): Promise<unknown> => this.#delete('deleteOne', filter, given);
+  deleteOne(filter: Filter, given: GivenOptions): Promise<unknown> {
+    return this.#delete('deleteOne', filter, given);
+  }
 
-  findOneAndDelete = (filter: Filter, given: GivenOptions): Promise<unknown> =>
-    this.#delete('findOneAndDelete', filter, given);
+  findOneAndDelete(filter: Filter, given: GivenOptions): Promise<unknown> {
+    return this.#delete('findOneAndDelete', filter, given);
+  }
 
-  updateMany = (filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> =>
-    this.#write('updateMany', given, async (options, chronos) => {
+  updateMany(filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> {
+    return this.#write('updateMany', given, async (options, chronos) => {
       if (options.explain !== undefined)
         return this.#native.updateMany(filter, update as RawDocument, options as object);
       const change = changeOfMany(this.#native.collectionName, update);
       const write = { kind: 'updateMany', filter: filter ?? {}, change, options, chronos } as const;
       return updateResult(await this.#committer.writeMany(write));
     });
+  }
 
-  deleteMany = (filter: Filter, given: GivenOptions): Promise<unknown> =>
-    this.#write('deleteMany', given, async (options, chronos) => {
+  deleteMany(filter: Filter, given: GivenOptions): Promise<unknown> {
+    return this.#write('deleteMany', given, async (options, chronos) => {
       if (options.explain !== undefined) return this.#native.deleteMany(filter, options as object);
       const write = { kind: 'deleteMany', filter: filter ?? {}, options, chronos } as const;
       return { acknowledged: true, deletedCount: (await this.#committer.writeMany(write)).deleted };
     });
+  }
 
-  bulkWrite = (operations: unknown[], given: GivenOptions): Promise<unknown> =>
-    this.#write('bulkWrite', given, async (options, chronos) => {
+  bulkWrite(operations: unknown[], given: GivenOptions): Promise<unknown> {
+    return this.#write('bulkWrite', given, async (options, chronos) => {
       if (!Array.isArray(operations) || operations.length === 0) {
         return this.#native.bulkWrite(operations as never[], options as object);
       }
       return writeBulk(this.#committer, bulkItems(this.#native, operations, options, chronos), options);
     });
+  }
 
-  initializeOrderedBulkOp = (): never => this.#refuseBuilder('initializeOrderedBulkOp');
+  initializeOrderedBulkOp(): never {
+    return this.#refuseBuilder('initializeOrderedBulkOp');
+  }
 
-  initializeUnorderedBulkOp = (): never => this.#refuseBuilder('initializeUnorderedBulkOp');
+  initializeUnorderedBulkOp(): never {
+    return this.#refuseBuilder('initializeUnorderedBulkOp');
+  }
 
   /** The history goes with its documents; so it does when they are dropped, which the database is told. */
-  rename = async (name: string, ...args: never[]): Promise<unknown> => {
+  async rename(name: string, ...args: never[]): Promise<unknown> {
     const renamed = await this.#native.rename(name, ...args);
     await renameHistory(this.#committer.store, name);
     return renamed;
-  };
+  }
 
   #update(method: UpdateMethod, filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> {
     const carryOut = async (options: DriverOptions, chronos: ChronosWriteOptions) => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { mongo, Schema } from 'mongoose';
 import type { Store } from '../commit/store.ts';
 import { BY_INTERVAL, IN_ORDER, OF_ALL_INTERVALS, type VersionIndex } from '../system/version-indexes.ts';
@@ -27,8 +28,22 @@ type Keys = readonly [path: string, direction: mongo.IndexDirection][];
  * @param tenantField leads them all, where tenants share the collection
  */
 export function mirroredIndexes(schema: Schema, tenantField?: string): Store['indexes'] {
+  const of: MirroredOf = [schema.indexes(), tenantField];
+  const before = known.get(schema);
+  if (before !== undefined && isDeepStrictEqual(before.of, of)) return before.mirrored;
+  const mirrored = mirror(...of);
+  known.set(schema, { of, mirrored });
+  return mirrored;
+}
+
+type MirroredOf = [indexes: ReturnType<Schema['indexes']>, tenantField: string | undefined];
+
+/** One schema may have models in the data of thousands of tenants. */
+const known = new WeakMap<Schema, { readonly of: MirroredOf; readonly mirrored: Store['indexes'] }>();
+
+function mirror(...[indexes, tenantField]: MirroredOf): Store['indexes'] {
   const leading: Keys = tenantField === undefined ? [] : [[tenantField, 1]];
-  const mirrored = schema.indexes().flatMap(([keys, { collation, partialFilterExpression }]) => {
+  const mirrored = indexes.flatMap(([keys, { collation, partialFilterExpression }]) => {
     const entries = Object.entries(keys as Record<string, mongo.IndexDirection>);
     if (!entries.every(isMirrored)) return [];
     const kept = Object.entries({ collation, partialFilterExpression });

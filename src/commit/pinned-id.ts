@@ -16,9 +16,22 @@ export function idKey(id: unknown): string {
   return canonicalKey(id);
 }
 
-/** The filter narrowed to one document that is known to match it. Positional operators still need its other parts. */
-export function pinnedTo(filter: Filter, id: unknown): Filter {
-  return { ...filter, _id: { $eq: id as never } };
+/**
+ * The filter narrowed to one document that is known to match it. Positional operators still need its other parts. Under
+ * a collation other ids may equal a text: a pattern tells it from them.
+ */
+export function pinnedTo(filter: Filter, id: unknown, collation?: unknown): Filter {
+  const exactly = hasTwins(id, collation) ? { $regex: `\\A${escaped(id as string)}\\z` } : {};
+  return { ...filter, _id: { $eq: id, ...exactly } } as Filter;
+}
+
+/** Whether other ids may be equal to one, although they are not the same. */
+export function hasTwins(id: unknown, collation: unknown): boolean {
+  return typeof id === 'string' && collation !== undefined && collation !== null;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -14,7 +14,7 @@ import { checkVersions } from './checked-versions.ts';
 import { insideTransaction } from './driver-options.ts';
 import { deletionRecords, insertRecords } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
-import { idKey } from './pinned-id.ts';
+import { idKey, pinnedTo } from './pinned-id.ts';
 import { nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
@@ -134,11 +134,12 @@ async function updateEach(
       change: write.change,
       chronos: write.chronos,
       options,
-      filter: { ...write.filter, _id: { $eq: id as never } },
+      // All that matched is here; saying so again for each would make a message too large to be sent.
+      filter: isPositional(write.change) ? pinnedTo(write.filter, id) : { _id: { $eq: id as never } },
     }),
   );
   const counts = noCounts();
-  for (const member of await writeEach(store, tx, writes)) {
+  for (const member of await writeEach(store, tx, writes, images)) {
     if ('error' in member) throw member.error;
     counts.matched += member.outcome.matched;
     counts.modified += member.outcome.modified;
@@ -146,9 +147,20 @@ async function updateEach(
   return counts;
 }
 
-async function writeEach(store: Store, tx: Transaction, writes: readonly CapturedUpdate[]): Promise<Settled[]> {
+/** Whether an update names the item of an array that its filter has found. */
+function isPositional(change: CapturedUpdateMany['change']): boolean {
+  if (change.form === 'pipeline') return false;
+  return Object.values(change.spec).some((fields) => Object.keys(fields).some((path) => /\.\$(\.|$)/.test(path)));
+}
+
+async function writeEach(
+  store: Store,
+  tx: Transaction,
+  writes: readonly CapturedUpdate[],
+  images: readonly PreImage[],
+): Promise<Settled[]> {
   const together = tx.numbers === undefined || writes.every(({ change }) => isDecidable(change));
-  if (together) return writeGroup(store, tx, writes, {});
+  if (together) return writeGroup(store, tx, writes, {}, new Map(images.map((image) => [idKey(image.id), image])));
   const settled: Settled[] = [];
   for (const write of writes) settled.push({ outcome: await writeSingle(store, tx, write) });
   return settled;

@@ -73,14 +73,16 @@ type UpdateMember = Extract<Member, { step: 'update' }>;
  * one insert of all version records. Like `writeSingle` for every member, at a fraction of the round trips.
  *
  * @param culprit is told the member at fault when the server refuses the bulk write
+ * @param known the documents by their keys, where the transaction has read them already
  */
 export async function writeGroup(
   store: Store,
   tx: Transaction,
   writes: readonly GroupableWrite[],
   culprit: Culprit,
+  known?: ReadonlyMap<string, PreImage>,
 ): Promise<Settled[]> {
-  const found = await readPreImages(store, tx, writes);
+  const found = known ?? (await readPreImages(store, tx, writes));
   const members = writes.map((write) => planned(store, tx, write, found.get(keyOf(write))));
   await sendChanges(store, tx, members, culprit);
   const posts = await readPostImages(store, tx, members);
@@ -195,9 +197,16 @@ function operation(member: Exclude<Member, { step: 'done' }>): mongo.AnyBulkWrit
   if (member.step === 'delete' || member.change === undefined) return { deleteOne: { filter } };
   const change = member.step === 'update' ? withSystem(member.change, member.next) : member.change;
   if (change.form === 'replacement') return { replaceOne: { filter, replacement: change.document } };
-  const { arrayFilters } = member.write.options;
+  const { arrayFilters, collation } = member.write.options;
   const update = updateArgument(change) as mongo.UpdateFilter<RawDocument>;
-  return { updateOne: { filter, update, ...(arrayFilters ? { arrayFilters: arrayFilters as RawDocument[] } : {}) } };
+  return {
+    updateOne: {
+      filter,
+      update,
+      ...(arrayFilters ? { arrayFilters: arrayFilters as RawDocument[] } : {}),
+      ...(collation ? { collation: collation as mongo.CollationOptions } : {}),
+    },
+  };
 }
 
 /** The documents after the change, for the members that return it or that only it can tell whether they changed any. */

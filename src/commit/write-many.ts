@@ -1,12 +1,14 @@
 import type { mongo } from 'mongoose';
-import type { CapturedManyWrite, Filter, ManyCounts } from './captured-write.ts';
+import type { CapturedDelete, CapturedManyWrite, CapturedUpdate, Filter, ManyCounts } from './captured-write.ts';
 import { carried } from './driver-options.ts';
+import { hasTwins, pinnedTo } from './pinned-id.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
 import { inTransaction, isInTransaction, type Transaction } from './transaction.ts';
 import { type PreImage, preImage } from './version-record.ts';
 import { among, missMany, noCounts, writeChunk } from './write-chunk.ts';
 import { CHUNK_BYTES } from './write-group.ts';
+import { writeSingle } from './write-single.ts';
 
 /** Documents of one transaction of a multi-document write at the most. */
 const CHUNK_DOCUMENTS = 1_000;
@@ -84,6 +86,7 @@ async function writeIds(
   ids: readonly unknown[],
   run: RunChunk,
 ): Promise<ManyCounts> {
+  if (ids.some((id) => hasTwins(id, write.options.collation))) return writeOneByOne(store, write, ids, run);
   const counts = await writeMatching(store, write, among(write.filter, ids), ids.length, run);
   if (counts !== undefined) return counts;
   const middle = Math.ceil(ids.length / 2);
@@ -92,7 +95,28 @@ async function writeIds(
   return total;
 }
 
-/** Writes all that match as one chunk, or nothing if they are too many or too large for that. */
+/** Under a collation a chunk of texts may match ids of another one. */
+async function writeOneByOne(
+  store: Store,
+  write: CapturedManyWrite,
+  ids: readonly unknown[],
+  run: RunChunk,
+): Promise<ManyCounts> {
+  const total = noCounts();
+  for (const id of ids) {
+    const filter = pinnedTo(write.filter, id, write.options.collation);
+    add(total, await run(filter, 1, (tx) => writeSingle(store, tx, ofOne({ ...write, filter }))));
+  }
+  return total;
+}
+
+function ofOne(write: CapturedManyWrite): CapturedUpdate | CapturedDelete {
+  if (write.kind === 'deleteMany') return { ...write, kind: 'delete', method: 'deleteOne' };
+  const { upsert: _upsert, ...options } = write.options;
+  return { ...write, kind: 'update', method: 'updateOne', op: 'UPDATE', options };
+}
+
+/** Writes all that match as one chunk, or nothing if they are too many or too large for that, or not to be told apart. */
 function writeMatching(
   store: Store,
   write: CapturedManyWrite,
@@ -120,7 +144,9 @@ async function readImages(
   const images: PreImage[] = [];
   let bytes = 0;
   for await (const raw of store.head.find(filter, options as object)) {
-    images.push(preImage(store.bson, raw as unknown as Uint8Array));
+    const image = preImage(store.bson, raw as unknown as Uint8Array);
+    if (hasTwins(image.id, collation)) return undefined;
+    images.push(image);
     bytes += (raw as unknown as Uint8Array).length;
     if (images.length > 1 && (images.length === limit || bytes > CHUNK_BYTES)) return undefined;
   }

@@ -84,7 +84,7 @@ async function readPreImage(
 async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate, pre: PreImage): Promise<Outcome> {
   const change = resolved(write.change, pre);
   if (change === undefined) return results.unchanged(store, write, pre);
-  const filter = pinnedTo(write.filter, pre.id);
+  const filter = pinnedTo(write.filter, pre.id, write.options.collation);
   const changes = judged(store, write, change, pre);
   if (changes === 'same')
     return outcome(await callUpdate(store, tx, write, filter, change), { matched: 1, modified: 0 });
@@ -108,7 +108,7 @@ export function judged(store: Store, write: CapturedUpdate, change: SendableChan
 
 async function deleteFound(store: Store, tx: Transaction, write: CapturedDelete, pre: PreImage): Promise<Outcome> {
   const stamp = stampOf(store, tx, write);
-  const result = await callDelete(store, tx, write, pinnedTo(write.filter, pre.id));
+  const result = await callDelete(store, tx, write, pinnedTo(write.filter, pre.id, write.options.collation));
   await insertRecords(store, tx, deletionRecords(store, pre, stamp));
   return { ...NOTHING, result, deleted: 1 };
 }

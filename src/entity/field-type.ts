@@ -40,6 +40,8 @@ function referenceDefinition(reference: unknown, options: Options, context: Type
 
 /** What the compiler saw is a hint: it is taken only where it tells all that Mongoose needs. */
 function guessedType(options: Options, designType: unknown, context: TypeContext): unknown {
+  // Of a union of literals nothing is left at run time, but what is said of its values tells their type.
+  if (isUnknown(designType) && isObject(options.enum)) return typeOfEnum(options.enum, context);
   if (designType === undefined) {
     throw problem(
       context,
@@ -112,9 +114,22 @@ function isKnown(type: object, mongoose: Mongoose): boolean {
 }
 
 function typeOfEnum(values: object, context: TypeContext): unknown {
-  const kinds = new Set(membersOf(values).map((value) => typeof value));
+  const kinds = new Set(valuesOf(values).map((value) => typeof value));
   if (kinds.size === 1) return kinds.has('string') ? String : Number;
   throw problem(context, 'its enum has strings and numbers. Name its type: @Prop({ type: Schema.Types.Mixed })');
+}
+
+function valuesOf(given: object): readonly unknown[] {
+  if (Array.isArray(given)) return given;
+  return 'values' in given && Array.isArray(given.values) ? given.values : membersOf(given);
+}
+
+function isUnknown(designType: unknown): boolean {
+  return designType === undefined || designType === Object;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** TypeScript's numeric enums also map their values back to their names, which are no values. */

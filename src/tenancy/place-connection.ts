@@ -31,16 +31,31 @@ export function placeConnection(
 ): PlaceConnection {
   const connection = Object.create(sharedMembers(client)) as PlaceConnection;
   Object.assign(connection, { place, modelNamed, models: {}, collections: {} });
-  // Mongoose flushes what waits for the connection itself, and knows nothing of this one.
-  if (client.readyState !== CONNECTED) {
-    client.once('open', () => {
-      for (const collection of Object.values(connection.collections)) (collection as unknown as Openable).onOpen();
-    });
-  }
+  if (client.readyState !== CONNECTED) waitingFor(client).add(connection);
   return connection;
 }
 
 const CONNECTED = 1;
+
+const waiting = new WeakMap<Connection, Set<PlaceConnection>>();
+
+/**
+ * Connections to places on a client that is not open yet. Mongoose lets go what waits for the client's own connection
+ * when it opens, and knows nothing of these.
+ */
+function waitingFor(client: Connection): Set<PlaceConnection> {
+  const known = waiting.get(client);
+  if (known !== undefined) return known;
+  const connections = new Set<PlaceConnection>();
+  waiting.set(client, connections);
+  client.once('open', () => {
+    waiting.delete(client);
+    for (const { collections } of connections) {
+      for (const collection of Object.values(collections)) (collection as unknown as Openable).onOpen();
+    }
+  });
+  return connections;
+}
 
 type Openable = { onOpen(): void };
 

@@ -85,6 +85,17 @@ test('types follow from what the compiler saw', () => {
   expect(paths.level!.options).toMatchObject({ enum: [0, 1] });
 });
 
+test('the values of a union tell its type', () => {
+  @ChronosEntity()
+  class Light extends ChronosModel {
+    @Prop({ enum: ['red', 'green'] }) color!: 'red' | 'green';
+    @Prop({ enum: { values: [1, 2], message: 'no' } }) lamps!: 1 | 2;
+    @Prop({ enum: Role }) role!: `${Role}`;
+  }
+  const { paths } = schemaFor(Light);
+  expect([paths.color, paths.lamps, paths.role].map((path) => path!.instance)).toEqual(['String', 'Number', 'String']);
+});
+
 test('a reference has the type of the id it holds, and the name of the model', () => {
   const { paths } = schemaFor(Person);
   expect(paths.team!.options).toEqual({ type: String, ref: 'Team' });
