@@ -50,6 +50,7 @@ export type {
   RestoreProgress,
   RestoreReport,
 } from './restore/restore-collection.ts';
+export type { CreateIndexesOptions, CreateIndexesProgress, CreateIndexesReport } from './tenancy/index-rollout.ts';
 export type {
   Actor,
   Attribution,

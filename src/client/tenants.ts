@@ -1,6 +1,7 @@
 import type { TenantPlacement } from '../config/chronos-config.ts';
 import { TenantNotFoundError } from '../errors.ts';
 import { requireTenantId } from '../tenancy/directory.ts';
+import { type CreateIndexesOptions, type CreateIndexesReport, IndexRollout } from '../tenancy/index-rollout.ts';
 import type { Registry } from '../tenancy/registry.ts';
 
 type Placements = TenantPlacement | readonly TenantPlacement[];
@@ -72,6 +73,22 @@ export class Tenants {
     const pending = this.#pending.get(tenantId) ?? this.#ask(tenantId);
     this.#pending.set(tenantId, pending);
     await pending.finally(() => this.#pending.delete(tenantId));
+  }
+
+  /**
+   * Makes the indexes that the schemas have by now, and the collections of tenants have not: one tenant after the other,
+   * a few at a time. What does not exist yet is not created; it gets its indexes with its first document. It can be
+   * broken off, and gone on with.
+   *
+   * @example
+   * let after = await lastDone();
+   * const { failed } = await chronos.tenants.createIndexes({ after, onProgress: ({ tenantId }) => save(tenantId) });
+   *
+   * @throws TenantNotFoundError for an id that is none
+   */
+  createIndexes(options: CreateIndexesOptions = {}): Promise<CreateIndexesReport> {
+    const rollout = new IndexRollout((tenantId) => this.#registry.placesOf(tenantId));
+    return rollout.run(this.ids(), options);
   }
 
   async #ask(tenantId: string): Promise<void> {

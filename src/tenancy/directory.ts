@@ -88,6 +88,18 @@ export class Directory {
     return places;
   }
 
+  /**
+   * All places of a tenant.
+   *
+   * @throws TenantNotFoundError
+   */
+  placesOf(tenantId: string): Place[] {
+    requireTenantId(tenantId);
+    const databases = this.#tenants.get(tenantId);
+    if (databases === undefined) throw unknownTenant(tenantId);
+    return databases.map((database) => this.#placeOf(database, { tenantId }));
+  }
+
   /** The place of a tenant that is known by its id alone, or together with a type of databases. */
   tenantPlace(tenantId: unknown, databaseType: DatabaseType | undefined, collection: string): Place {
     requireTenantId(tenantId);

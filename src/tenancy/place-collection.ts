@@ -2,6 +2,7 @@ import type { ClientSession, mongo } from 'mongoose';
 import type { AnyModel } from '../capture/install.ts';
 import { RouteMismatchError } from '../errors.ts';
 import type { RawDocument } from '../types.ts';
+import { type FreshCollection, mayCreate } from './fresh-collection.ts';
 import { ownerOf, type Place } from './place.ts';
 import type { PlaceConnection } from './place-connection.ts';
 import { rowCollection } from './rows/row-collection.ts';
@@ -21,8 +22,9 @@ export function placeCollection(
   capturing: AnyModel['$__collection'],
   { place, traffic }: Pick<PlaceConnection, 'place' | 'traffic'>,
   scope: RowScope | undefined,
+  fresh: FreshCollection,
 ): AnyModel['$__collection'] {
-  const guard = new PlaceGuard(place, traffic);
+  const guard = new PlaceGuard(place, traffic, fresh);
   let current: DriverCollection | null = null;
   let guarded: DriverCollection | null = null;
   return Object.create(capturing, {
@@ -53,10 +55,12 @@ type Method = (...args: unknown[]) => unknown;
 class PlaceGuard implements ProxyHandler<DriverCollection> {
   readonly #place: Place;
   readonly #traffic: Traffic;
+  readonly #fresh: FreshCollection;
 
-  constructor(place: Place, traffic: Traffic) {
+  constructor(place: Place, traffic: Traffic, fresh: FreshCollection) {
     this.#place = place;
     this.#traffic = traffic;
+    this.#fresh = fresh;
   }
 
   get(target: DriverCollection, name: string | symbol): unknown {
@@ -67,7 +71,8 @@ class PlaceGuard implements ProxyHandler<DriverCollection> {
       requireOwnSession(session, this.#place);
       this.#traffic.admit(session);
       if (name === 'aggregate' || name === 'watch') requireOwnDatabase(args[0], this.#place);
-      const result = (value as Method).apply(target, args);
+      const call = () => (value as Method).apply(target, args);
+      const result = !this.#fresh.isThere && mayCreate(name, args.at(-1)) ? this.#fresh.ensure().then(call) : call();
       if (name === 'watch') this.#traffic.followStream(result as mongo.ChangeStream);
       return this.#traffic.followCall(result);
     };

@@ -1,6 +1,7 @@
 import type { AnyModel } from '../capture/install.ts';
 import { RouteMismatchError } from '../errors.ts';
 import { markRows } from '../system/rows.ts';
+import { FreshCollection } from './fresh-collection.ts';
 import { areForeign, ownerOf, type Place } from './place.ts';
 import { placeCollection } from './place-collection.ts';
 import type { PlaceConnection } from './place-connection.ts';
@@ -21,7 +22,8 @@ export function placeModel(compiled: AnyModel, connection: PlaceConnection, scop
   // Whatever covers the schema's models covers this one too; the plugin makes its collection capture.
   compiled.schema.emit('init', model);
   const capturing = model.$__collection;
-  bind(model, compiled, compiled.$__collection, placeCollection(capturing, connection, scope));
+  const fresh = new FreshCollection(model, connection);
+  bind(model, compiled, compiled.$__collection, placeCollection(capturing, connection, scope, fresh));
   bindKinds(model, compiled, shown);
   return model;
 }

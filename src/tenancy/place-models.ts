@@ -42,6 +42,13 @@ export class PlaceModels {
     return model;
   }
 
+  /** The names of the collections that are there. */
+  async existingCollections(): Promise<Set<string>> {
+    await this.#connection.asPromise();
+    const collections = this.#connection.db?.listCollections({}, { nameOnly: true }).toArray() ?? [];
+    return new Set((await collections).map(({ name }) => name));
+  }
+
   #root(definition: EntityDefinition): AnyModel {
     const scope = rowScope(definition, this.#connection, this.#neighbours);
     return placeModel(this.#templates.compiled(definition), this.#connection, scope);

@@ -11,6 +11,7 @@ import { rowsOf } from '../system/rows.ts';
 import type { RouteContext } from '../types.ts';
 import { Connections } from './connections.ts';
 import { Directory, requireTenantId } from './directory.ts';
+import type { TenantPlace } from './index-rollout.ts';
 import type { Place } from './place.ts';
 import { PlaceModels } from './place-models.ts';
 import type { TenantRows } from './rows/tenant-rows.ts';
@@ -79,6 +80,19 @@ export class Registry implements ModelSource {
     return this.#at(this.#place(entity, { ...route, collection }), entity);
   }
 
+  /**
+   * All that a tenant has.
+   *
+   * @throws TenantNotFoundError
+   */
+  placesOf(tenantId: string): TenantPlace[] {
+    return this.directory.placesOf(tenantId).map((place) => {
+      const models = this.#modelsAt(place);
+      const definitions = [...this.#templates.definitions()].filter((definition) => belongsTo(definition, place));
+      return { models, all: () => definitions.map((definition) => models.of(definition)) };
+    });
+  }
+
   /** Forgets what was made for a tenant, and cuts off whoever still holds it. */
   forget(tenantId: string, places: readonly Place[], why: string): void {
     this.#tenants.delete(tenantId);
@@ -115,6 +129,10 @@ export class Registry implements ModelSource {
   }
 
   #at(place: Place, definition: EntityDefinition): AnyModel {
+    return this.#modelsAt(place).of(definition);
+  }
+
+  #modelsAt(place: Place): PlaceModels {
     if (this.#closed !== undefined) throw new ConfigError({ message: 'Cannot use a registry that is closed' });
     const places = place.tenantId === undefined ? this.#places : this.#tenantModels(place.tenantId).places;
     let models = places.get(place.id);
@@ -127,7 +145,7 @@ export class Registry implements ModelSource {
       if (!this.#erasable) models.protectFromErasure();
       places.set(place.id, models);
     }
-    return models.of(definition);
+    return models;
   }
 
   #tenantModels(tenantId: string): TenantModels {
@@ -172,6 +190,12 @@ export class Registry implements ModelSource {
     const owner = place.tenantId === undefined ? { tier: placeTier, extIdentifier } : { tenantId: place.tenantId };
     return this.#at(this.directory.place({ databaseType, collection, ...owner }), definition);
   }
+}
+
+/** Whether documents of an entity, and not of one it extends, may be at a tenant's place. */
+function belongsTo({ base, databaseType, tier, tenantField }: EntityDefinition, { database }: Place): boolean {
+  if (base !== undefined || (database.kind === 'shared' && tenantField === undefined)) return false;
+  return (databaseType ?? database.databaseType) === database.databaseType && (tier ?? 'tenant') === 'tenant';
 }
 
 type Route = RouteContext & { readonly collection: string };

