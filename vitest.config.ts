@@ -3,7 +3,7 @@ import { PlainLine } from './test/support/plain-line.ts';
 
 const HOOK_TIMEOUT = 60_000;
 const INSTALL_TIMEOUT = 300_000;
-const SERVER_TESTS = ['test/{features,faults,conformance,regressions}/**/*.test.ts'];
+const SERVER_TESTS = ['test/{features,faults,regressions}/**/*.test.ts'];
 
 /** The same files run once per supported Mongoose major: `testDatabase()` reads the choice from the environment. */
 const features = (name: string, mongooseMajor: '8' | '9'): TestProjectConfiguration => ({
@@ -34,6 +34,17 @@ export default defineConfig({
       },
       features('features', '9'),
       features('features-mongoose8', '8'),
+      {
+        test: {
+          name: 'stores',
+          include: ['test/{conformance,stores}/**/*.test.ts'],
+          globalSetup: ['test/support/store-setup.ts'],
+          pool: 'forks',
+          testTimeout: HOOK_TIMEOUT,
+          hookTimeout: HOOK_TIMEOUT,
+          env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+        },
+      },
       {
         test: {
           name: 'package',

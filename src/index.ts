@@ -42,6 +42,22 @@ export * from './errors.ts';
 export type { Change } from './history/diff.ts';
 export type { JsonPatchOperation } from './history/json-patch.ts';
 export type { Version, VersionList } from './history/version.ts';
+export type { Digest } from './payload/digest.ts';
+export type {
+  CallOptions,
+  DeleteOptions,
+  GetOptions,
+  ListOptions,
+  ObjectFacts,
+  ObjectPage,
+  PayloadBuckets,
+  PayloadStore,
+  PresignedUrl,
+  PresignOptions,
+  PutOptions,
+} from './payload/payload-store.ts';
+export { FilePayloadStore, fileBuckets } from './payload/stores/file-payload-store.ts';
+export { MemoryPayloadStore, memoryBuckets } from './payload/stores/memory-payload-store.ts';
 export { chronos } from './plugin.ts';
 export type {
   RestoreAction,

@@ -43,3 +43,8 @@ function problemOfKey(key: string): string | undefined {
   }
   return undefined;
 }
+
+/** The order of listings: that of the UTF-8 bytes. */
+export function compareKeys(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'));
+}

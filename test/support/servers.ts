@@ -23,7 +23,12 @@ export interface Binary {
 }
 
 /** Asks each source in turn and takes the first binary that runs. */
-export async function first(what: string, sources: readonly Source[], progress: Progress): Promise<Binary> {
+export async function first(
+  what: string,
+  sources: readonly Source[],
+  progress: Progress,
+  versionOf: (binary: string) => Promise<string> = numberedVersion,
+): Promise<Binary> {
   const refusals: string[] = [];
   for (const { from, find } of sources) {
     const started = performance.now();
@@ -43,7 +48,7 @@ export async function first(what: string, sources: readonly Source[], progress: 
   throw new Error(`No ${what} to test with. Tried:\n${refusals.map((refusal) => `  - ${refusal}`).join('\n')}`);
 }
 
-async function versionOf(binary: string): Promise<string> {
+async function numberedVersion(binary: string): Promise<string> {
   const { stdout, stderr } = await run(binary, ['--version']);
   const version = /\d+\.\d+\.\d+/.exec(stdout + stderr)?.[0];
   if (version === undefined) throw new Error(`${binary} --version printed no version`);
@@ -92,7 +97,7 @@ async function findMongod(progress: Progress): Promise<Binary> {
   const cached = inOrder(DOWNLOADED, UNPACKED).map((name) => ({ from: 'the cache', find: () => inCache(name) }));
   const ready: readonly Source[] = [
     { from: 'MONGOMS_SYSTEM_BINARY', find: async () => process.env.MONGOMS_SYSTEM_BINARY },
-    { from: 'the PATH', find: onPath },
+    { from: 'the PATH', find: () => onPath(MONGOD) },
     ...cached,
   ];
   const installers = inOrder<Source>(
@@ -106,9 +111,9 @@ async function findMongod(progress: Progress): Promise<Binary> {
   }
 }
 
-async function onPath(): Promise<string | undefined> {
+export async function onPath(binary: string): Promise<string | undefined> {
   const lookup = process.platform === 'win32' ? 'where' : 'which';
-  const { stdout } = await run(lookup, [MONGOD]).catch(() => ({ stdout: '' }));
+  const { stdout } = await run(lookup, [binary]).catch(() => ({ stdout: '' }));
   return stdout.split(/\r?\n/)[0] || undefined;
 }
 

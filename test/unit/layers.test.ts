@@ -7,7 +7,7 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
 
 /**
  * The folders of `src/`, from the top down: each may import those in the lines below its own, and not those beside it.
- * Files that lie in `src/` itself are leaves, but for the entry and the plugin.
+ * Files that lie in `src/` itself are leaves, but for the entries and the plugin.
  */
 const LAYERS: readonly (readonly string[])[] = [
   ['(index)'],
@@ -27,12 +27,15 @@ const LAYERS: readonly (readonly string[])[] = [
   ['(leaf)'],
 ];
 
+/** What the package offers to import. */
+const ENTRIES = new Set(['index.ts', 's3.ts', 'testing.ts']);
+
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 
 function folderOf(file: string): string {
   const [folder, inside] = file.split('/');
   if (inside !== undefined) return folder as string;
-  return file === 'index.ts' ? '(index)' : file === 'plugin.ts' ? '(plugin)' : '(leaf)';
+  return ENTRIES.has(file) ? '(index)' : file === 'plugin.ts' ? '(plugin)' : '(leaf)';
 }
 
 function importsOf(file: string): string[] {

@@ -1,0 +1,1 @@
+export { type PayloadStoreSuite, testPayloadStore } from './payload/conformance/test-payload-store.ts';
