@@ -16,7 +16,7 @@ export function headCurrentAt(at: Point): Filter {
  * outermost `$or` one by one, where around the `$or` it would try out all combinations of indexes.
  */
 export function recordCurrentAt(at: Point, condition: Filter = {}): Filter {
-  if (!(at instanceof Date)) return both(condition, recordEndsAfter(at));
+  if (!(at instanceof Date)) return both(condition, { ...ENDED, ...recordEndsAfter(at) });
   const { upTo, after } = nodesAbove(at);
   // What is kept on one side ends after the instant, and on the other it has begun; a tree that ends earlier cannot tell.
   const rest = isInTree(at) ? {} : recordEndsAfter(at);
@@ -27,6 +27,9 @@ export function recordCurrentAt(at: Point, condition: Filter = {}): Filter {
     ],
   };
 }
+
+/** By collection version there is no tree; this much lets the indexes of the tree serve for what stands before it. */
+const ENDED: Filter = { '_system.until': { $exists: true } };
 
 /** The same for an index whose order is wanted: the keys of one index have to tell whether a record was current. */
 export function recordCurrentInOrder(at: Point, condition: Filter): Filter {

@@ -33,11 +33,18 @@ bookSchema.index({ genre: 1, year: -1 });
 bookSchema.plugin(chronos, { clock });
 const Book = mongoose.model<Book, ChronosModelType<Book>>('Book', bookSchema);
 
+const numberedSchema = new mongoose.Schema<Book, ChronosModelType<Book>>({ _id: Number, genre: String, year: Number });
+numberedSchema.index({ genre: 1, year: -1 });
+numberedSchema.plugin(chronos, { clock, collectionVersion: true });
+const Numbered = mongoose.model<Book, ChronosModelType<Book>>('Numbered', numberedSchema);
+
 beforeAll(async () => {
-  await Promise.all([Author.init(), Book.init()]);
+  await Promise.all([Author.init(), Book.init(), Numbered.init()]);
   const numbers = Array.from({ length: 300 }, (_, n) => n);
   await Author.insertMany(numbers.map((_id) => ({ _id, name: `a${_id}` })));
   await Book.insertMany(numbers.map((_id) => ({ _id, genre: `g${_id % 10}`, year: _id, author: _id })));
+  await Numbered.insertMany(numbers.map((_id) => ({ _id, genre: `g${_id % 10}`, year: _id, author: _id })));
+  await Numbered.updateMany({}, { $inc: { year: 1 } });
   for (let round = 1; round <= 3; round++) {
     now = new Date(at.getTime() + round * 1000);
     await Author.updateMany({ _id: { $lt: 200 } }, { $set: { name: `round ${round}` } });
@@ -70,6 +77,21 @@ test('what an index finds in the present an index finds on both sides of the pas
     Book.findOne({ _id: 7 }),
   ]) {
     const { head, versions } = await plansOf(query.asOf(new Date(at.getTime() + 1500)));
+    for (const stages of [head, versions]) {
+      expect(stages).toContain('IXSCAN');
+      expect(stages).not.toContain('COLLSCAN');
+    }
+  }
+});
+
+test('the same as of a collection version', async () => {
+  for (const query of [
+    Numbered.find({ genre: 'g3' }),
+    Numbered.find({ genre: { $in: ['g3', 'g4'] } }),
+    Numbered.find({ genre: 'g3' }).sort({ year: -1 }).limit(5),
+    Numbered.find({ _id: { $in: [1, 2, 3] } }),
+  ]) {
+    const { head, versions } = await plansOf(query.asOf({ cv: 150 }));
     for (const stages of [head, versions]) {
       expect(stages).toContain('IXSCAN');
       expect(stages).not.toContain('COLLSCAN');
