@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Attribution, ChronosWriteOptions } from './types.ts';
+import type { Attribution, ChronosWriteOptions, SystemFields } from './types.ts';
 
 /** What {@link runInChronosContext} says of the calls inside it. */
 export interface ChronosContext extends Attribution {
@@ -7,12 +7,18 @@ export interface ChronosContext extends Attribution {
   readonly tenant?: string | undefined;
 }
 
+/** What a write is told, besides what its caller may say. */
+export interface EffectiveOptions extends ChronosWriteOptions {
+  /** Is told the bookkeeping of the version that the write makes. */
+  readonly made?: ((system: SystemFields) => void) | undefined;
+}
+
 /** What is in force around a write. */
 interface Context extends Attribution {
   readonly tenant?: string | undefined;
   readonly functionId?: string | undefined;
   /** Options that wait for the one write they are meant for. */
-  readonly expected?: { readonly options: ChronosWriteOptions; readonly target: WriteTarget; isSpent: boolean };
+  readonly expected?: { readonly options: EffectiveOptions; readonly target: WriteTarget; isSpent: boolean };
 }
 
 const storage = new AsyncLocalStorage<Context>();
@@ -44,7 +50,7 @@ export interface WriteTarget {
  * Hands the options of one call to the write it makes, where Mongoose itself would drop them on the way (`save`). What
  * else is written meanwhile, as by the document's hooks, is attributed like it, but not bound to its conditions.
  */
-export function runWithWriteOptions<R>(options: ChronosWriteOptions, target: WriteTarget, fn: () => R): R {
+export function runWithWriteOptions<R>(options: EffectiveOptions, target: WriteTarget, fn: () => R): R {
   const { actor, reason, functionId } = options;
   const expected = { options: defined(options), target, isSpent: false };
   return storage.run({ ...storage.getStore(), ...defined({ actor, reason, functionId }), expected }, fn);
@@ -58,7 +64,7 @@ export function runWithWriteOptions<R>(options: ChronosWriteOptions, target: Wri
 export function effectiveOptions(
   own: ChronosWriteOptions | undefined,
   isAbout: (target: WriteTarget) => boolean = () => false,
-): ChronosWriteOptions {
+): EffectiveOptions {
   const context = storage.getStore();
   if (context === undefined) return own ?? NONE;
   const { expected, tenant: _tenant, ...attribution } = context;

@@ -7,7 +7,7 @@ import { modelAsOf } from '../history/model-as-of.ts';
 import { refusePast } from '../history/past-document.ts';
 import { installPopulateAsOf, installQueryAsOf, queryAsOf } from '../history/query-as-of.ts';
 import { installShowSystem } from '../system/show.ts';
-import type { ChronosWriteOptions, Instant, RawDocument } from '../types.ts';
+import type { ChronosWriteOptions, Instant, RawDocument, SystemFields } from '../types.ts';
 import { type HistoryOptions, ReadHistory, type VersionReference } from './read-history.ts';
 import { VersionedModel, type VersionReadOptions } from './versioned-model.ts';
 import { type RestoreTarget, type VersionWriteOptions, WriteVersions } from './write-versions.ts';
@@ -28,7 +28,7 @@ export function installApi(model: AnyModel, options: ChronosOptions, install: (m
   installQueryAsOf(queryPrototype(model));
   installShowSystem(queryPrototype(model));
   installPopulateAsOf(model);
-  guardWrites(model);
+  guardWrites(model, options.visible);
   followModel(model, install);
 }
 
@@ -141,8 +141,8 @@ type SaveOptions = { readonly chronos?: ChronosWriteOptions } | undefined;
  * Documents of the past are not written. Of those that are, Mongoose hands `save` only the options it knows; the others
  * reach the write through the context of the call.
  */
-function guardWrites(model: AnyModel): void {
-  guardSave(model);
+function guardWrites(model: AnyModel, visible: boolean): void {
+  guardSave(model, visible);
   for (const method of ['updateOne', 'replaceOne', 'deleteOne'] as const) {
     const original = methodOf(model, method);
     if (original === undefined) continue;
@@ -172,17 +172,36 @@ function savedOneByOne(model: string): ConfigError {
 }
 
 /** `save` has a second name, which `Model.create` calls; they are one function, and stay one. */
-function guardSave(model: AnyModel): void {
+function guardSave(model: AnyModel, visible: boolean): void {
   const save = methodOf(model, '$save');
   if (save === undefined) return;
-  const guarded = async function (this: { _id: unknown }, ...args: unknown[]) {
+  const guarded = async function (this: SavedDocument, ...args: unknown[]) {
     refusePast(this, 'save');
     const chronos = (args[0] as SaveOptions)?.chronos;
     const run = () => save.apply(this, args);
     const target = { collection: model.collection.name, id: this._id };
-    return chronos === undefined ? run() : runWithWriteOptions(chronos, target, run);
+    const made = showsVersion(this, visible) ? (system: SystemFields) => showVersion(this, system) : undefined;
+    if (chronos === undefined && made === undefined) return run();
+    return runWithWriteOptions({ ...chronos, made }, target, run);
   };
   for (const name of ['save', '$save']) if (methodOf(model, name) === save) define(model.prototype, name, guarded);
+}
+
+interface SavedDocument {
+  readonly _id: unknown;
+  readonly $isNew: boolean;
+  /** The values of a document. What is set there is no change of it. */
+  readonly _doc: Record<string, unknown>;
+}
+
+/** Whether a document shows its bookkeeping: that of entities does, unless it was read without. */
+function showsVersion({ $isNew, _doc }: SavedDocument, visible: boolean): boolean {
+  return visible && ($isNew || '_system' in _doc);
+}
+
+/** What is saved is the version it shows. */
+function showVersion({ _doc }: SavedDocument, system: SystemFields): void {
+  _doc._system = system;
 }
 
 /** A method of a model's documents; undefined where the schema has a path of that name, which Mongoose allows. */

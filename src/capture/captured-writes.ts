@@ -1,10 +1,17 @@
-import type { DeleteMethod, DriverOptions, Filter, ManyCounts, UpdateMethod } from '../commit/captured-write.ts';
+import type {
+  DeleteMethod,
+  DriverOptions,
+  Filter,
+  ManyCounts,
+  Outcome,
+  UpdateMethod,
+} from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { renameHistory } from '../commit/history-collections.ts';
 import { keyedBy, once } from '../commit/once.ts';
 import { idKey, pinnedId } from '../commit/pinned-id.ts';
 import { writeBulk } from '../commit/write-bulk.ts';
-import { effectiveOptions, type WriteTarget } from '../context.ts';
+import { type EffectiveOptions, effectiveOptions, type WriteTarget } from '../context.ts';
 import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
 import { withoutSystem } from '../system/guard.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
@@ -28,10 +35,10 @@ export class CapturedWrites {
 
   async insertOne(document: RawDocument, given: GivenOptions): Promise<unknown> {
     const id = idOf(this.#native, document);
-    const carryOut = async (options: DriverOptions, chronos: ChronosWriteOptions) => {
+    const carryOut = async (options: DriverOptions, chronos: EffectiveOptions) => {
       const content = withoutSystem(document);
       const insert = { kind: 'insert', op: 'CREATE', document: content, id, options, chronos } as const;
-      return (await this.#committer.insert(insert)).result;
+      return told(await this.#committer.insert(insert), chronos);
     };
     return this.#write('insertOne', given, carryOut, id);
   }
@@ -113,12 +120,12 @@ export class CapturedWrites {
   }
 
   #update(method: UpdateMethod, filter: Filter, update: unknown, given: GivenOptions): Promise<unknown> {
-    const carryOut = async (options: DriverOptions, chronos: ChronosWriteOptions) => {
+    const carryOut = async (options: DriverOptions, chronos: EffectiveOptions) => {
       const asked = options.explain !== undefined || typeof update !== 'object' || update === null;
       if (asked) return (this.#native[method] as unknown as NativeMethod).call(this.#native, filter, update, options);
       const change = changeOf(this.#native.collectionName, method, update);
       const write = { kind: 'update', op: 'UPDATE', method, filter: filter ?? {}, change, options, chronos } as const;
-      return (await this.#committer.write(write)).result;
+      return told(await this.#committer.write(write), chronos);
     };
     return this.#write(method, given, carryOut, pinnedId(filter ?? {}));
   }
@@ -140,7 +147,7 @@ export class CapturedWrites {
   async #write(
     method: string,
     given: GivenOptions,
-    carryOut: (options: DriverOptions, chronos: ChronosWriteOptions) => Promise<unknown>,
+    carryOut: (options: DriverOptions, chronos: EffectiveOptions) => Promise<unknown>,
     id?: unknown,
   ): Promise<unknown> {
     if (isPast(given)) throw new ReadOnlyVersionError(this.#target.modelName, method);
@@ -167,6 +174,12 @@ export class CapturedWrites {
       message: `Cannot ${method} on ${collection}: its writes would leave no version. Use bulkWrite, which takes the same operations`,
     });
   }
+}
+
+/** What the caller gets; who asked for it is told the bookkeeping of the version. */
+function told({ result, system }: Outcome, { made }: EffectiveOptions): unknown {
+  if (system !== undefined) made?.(system);
+  return result;
 }
 
 function updateResult({ matched, modified, upsertedId }: ManyCounts): unknown {

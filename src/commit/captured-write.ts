@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { ChronosWriteOptions, Op, RawDocument } from '../types.ts';
+import type { ChronosWriteOptions, Op, RawDocument, SystemFields } from '../types.ts';
 
 export type Filter = mongo.Filter<RawDocument>;
 
@@ -87,6 +87,8 @@ export interface Outcome {
   readonly deleted: number;
   readonly inserted: number;
   readonly upsertedId?: unknown;
+  /** The bookkeeping of the version that a plain insert or update made; not known of upserts. */
+  readonly system?: SystemFields | undefined;
 }
 
 export function returnsDocument(write: CapturedUpdate | CapturedDelete): boolean {

@@ -169,8 +169,8 @@ export class Committer {
     if (waiting.length === 1 && only !== undefined) return settle(only, this.#insertOne(only.write, fresh));
     const inserts = waiting.map(({ write }) => write);
     try {
-      await insertAll(this.#store, inserts, { ordered: false }, fresh);
-      for (const { write, resolve } of waiting) resolve(inserted(write));
+      const systems = await insertAll(this.#store, inserts, { ordered: false }, fresh);
+      waiting.forEach(({ write, resolve }, index) => void resolve(inserted(write, systems[index])));
     } catch (error) {
       await this.#insertRefused(waiting, error, fresh);
     }
@@ -199,8 +199,8 @@ export class Committer {
   }
 
   async #insertOne(insert: CapturedInsert, fresh: boolean): Promise<Outcome> {
-    await insertAll(this.#store, [insert], insert.options, fresh);
-    return inserted(insert);
+    const [system] = await insertAll(this.#store, [insert], insert.options, fresh);
+    return inserted(insert, system);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { RawDocument } from '../types.ts';
+import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
 import { checkInsert } from './checked-versions.ts';
 import { insideTransaction, majority } from './driver-options.ts';
@@ -17,13 +17,17 @@ export function isOutright(store: Store, fresh: boolean): boolean {
   return fresh && !store.collectionVersion;
 }
 
-/** Adds documents, in the caller's transaction if there is one, else in one of their own where they need it. */
+/**
+ * Adds documents, in the caller's transaction if there is one, else in one of their own where they need it.
+ *
+ * @returns the bookkeeping of each
+ */
 export async function insertAll(
   store: Store,
   inserts: readonly CapturedInsert[],
   options: DriverOptions,
   fresh: boolean,
-): Promise<void> {
+): Promise<SystemFields[]> {
   for (const insert of inserts) {
     checkExpected(store, insert, insert.id, null);
     checkInsert(store, insert);
@@ -32,18 +36,23 @@ export async function insertAll(
   if (isOutright(store, fresh)) return inTurn(session, () => insertOutright(store, inserts, options));
   if (!fresh) await ensureVersions(store, session);
   const steps = (tx: Transaction) => insertInTransaction(store, tx, inserts, options, fresh);
-  await inTransaction(store, session, steps, inserts.length);
+  return inTransaction(store, session, steps, inserts.length);
 }
 
 /**
  * Adds documents whose ids cannot have lived before. It takes no transaction: the first version of a document is the
  * document itself, and each insert is atomic.
  */
-async function insertOutright(store: Store, inserts: readonly CapturedInsert[], options: DriverOptions): Promise<void> {
+async function insertOutright(
+  store: Store,
+  inserts: readonly CapturedInsert[],
+  options: DriverOptions,
+): Promise<SystemFields[]> {
   // An insert does not need them, but the transaction that follows may: in it they could not come into being.
   await (isInTransaction(options.session) ? requirePreconditions(store) : ensureVersions(store, undefined));
-  const documents = inserts.map((insert) => stamped(store, insert));
-  await send(store, documents, majority(options));
+  const systems = inserts.map((insert) => systemOf(store, insert));
+  await send(store, stamped(inserts, systems), majority(options));
+  return systems;
 }
 
 /**
@@ -57,14 +66,15 @@ async function insertInTransaction(
   inserts: readonly CapturedInsert[],
   options: DriverOptions,
   fresh: boolean,
-): Promise<void> {
+): Promise<SystemFields[]> {
   const ids = inserts.map(({ id }) => id);
   const pasts = fresh ? new Map<string, PastLife>() : await findPastLives(store, tx, ids);
   for (const { id, repeats } of inserts) {
     if (repeats !== undefined) requireUnerased(store, id, repeats, pasts.get(idKey(id))?.erased);
   }
-  const documents = inserts.map((insert) => stamped(store, insert, pasts.get(idKey(insert.id)), tx.numbers?.next()));
-  await send(store, documents, insideTransaction(options, tx.session));
+  const systems = inserts.map((insert) => systemOf(store, insert, pasts.get(idKey(insert.id)), tx.numbers?.next()));
+  await send(store, stamped(inserts, systems), insideTransaction(options, tx.session));
+  return systems;
 }
 
 async function send(store: Store, documents: RawDocument[], options: Record<string, unknown>): Promise<void> {
@@ -77,16 +87,21 @@ function rethrowUnwrapped(error: unknown): never {
   throw unwrapped(error);
 }
 
-function stamped(store: Store, insert: CapturedInsert, past?: PastLife, cv?: number): RawDocument {
+function systemOf(store: Store, insert: CapturedInsert, past?: PastLife, cv?: number): SystemFields {
   const at = insert.chronos.at ?? store.clock.now();
   const { op, chronos: options, restoredFrom } = insert;
-  const system = insertedSystem({ op, at, cv, options, restoredFrom }, past);
-  if (insert.document instanceof Map)
-    return new Map([...insert.document, ['_system', system]]) as unknown as RawDocument;
-  return { ...insert.document, _system: system };
+  return insertedSystem({ op, at, cv, options, restoredFrom }, past);
 }
 
-export function inserted(insert: CapturedInsert): Outcome {
+function stamped(inserts: readonly CapturedInsert[], systems: readonly SystemFields[]): RawDocument[] {
+  return inserts.map(({ document }, index) => {
+    const _system = systems[index];
+    if (document instanceof Map) return new Map([...document, ['_system', _system]]) as unknown as RawDocument;
+    return { ...document, _system };
+  });
+}
+
+export function inserted(insert: CapturedInsert, system?: SystemFields): Outcome {
   const result = { acknowledged: true, insertedId: insert.id };
-  return { result, matched: 0, modified: 0, deleted: 0, inserted: 1 };
+  return { result, matched: 0, modified: 0, deleted: 0, inserted: 1, system };
 }

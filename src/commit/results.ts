@@ -1,4 +1,4 @@
-import type { RawDocument } from '../types.ts';
+import type { RawDocument, SystemFields } from '../types.ts';
 import { type CapturedDelete, type CapturedUpdate, type Outcome, returnsDocument } from './captured-write.ts';
 import type { Store } from './store.ts';
 import type { PreImage } from './version-record.ts';
@@ -21,10 +21,14 @@ export const results = {
       result: resultOf(write, () => decoded(store, write, pre.bytes), 1, modified),
     };
   },
-  /** @param post the document after the write, where the caller wants that one back */
-  updated(store: Store, write: CapturedUpdate, pre: PreImage, post?: Uint8Array): Outcome {
+  /**
+   * @param system the bookkeeping that the write gave the document
+   * @param post the document after the write, where the caller wants that one back
+   */
+  updated(store: Store, write: CapturedUpdate, pre: PreImage, system: SystemFields, post?: Uint8Array): Outcome {
     const bytes = write.options.returnDocument === 'after' && post !== undefined ? post : pre.bytes;
-    return { ...NOTHING, matched: 1, modified: 1, result: resultOf(write, () => decoded(store, write, bytes), 1, 1) };
+    const result = resultOf(write, () => decoded(store, write, bytes), 1, 1);
+    return { ...NOTHING, matched: 1, modified: 1, result, system };
   },
   deleted(store: Store, write: CapturedDelete, pre: PreImage): Outcome {
     return { ...NOTHING, deleted: 1, result: resultOf(write, () => decoded(store, write, pre.bytes), 1, 1) };

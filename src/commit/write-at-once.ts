@@ -7,7 +7,7 @@ import { deletionRecords, insertRecords } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
-import { nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
+import { nextSystem, nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { preImage, versionRecord } from './version-record.ts';
@@ -62,7 +62,7 @@ export async function writeAtOnce(
   }
   await insertRecords(store, tx, [versionRecord(store, pre, successorFrom(pre.system, stamp), stamp.cv)]);
   await checkVersions(store, tx, [pre.id]);
-  return results.updated(store, write, pre);
+  return results.updated(store, write, pre, nextSystem(pre.system, stamp));
 }
 
 async function swap(

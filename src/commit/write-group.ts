@@ -290,9 +290,9 @@ function settled(
     case 'delete':
       return { outcome: results.deleted(store, member.write, member.pre) };
     case 'update': {
-      const { write, pre } = member;
+      const { write, pre, next } = member;
       if (unchanged.has(member)) return { outcome: results.unchanged(store, write, pre) };
-      return { outcome: results.updated(store, write, pre, posts.get(idKey(pre.id))) };
+      return { outcome: results.updated(store, write, pre, next, posts.get(idKey(pre.id))) };
     }
   }
 }

@@ -98,7 +98,7 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
   }
   await insertRecords(store, tx, [versionRecord(store, pre, next.updatedAt ?? store.clock.now(), next.cv)]);
   await checkVersions(store, tx, [pre.id]);
-  return outcome(result, { matched: 1, modified: 1 });
+  return { ...outcome(result, { matched: 1, modified: 1 }), system: next };
 }
 
 /** A change worked out from the document has been told apart from a non-change already. */

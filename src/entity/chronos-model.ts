@@ -14,7 +14,10 @@ export interface ChronosModel<Id = Types.ObjectId> extends Document<Id> {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: Mongoose gives its documents what the interface tells
 export abstract class ChronosModel<Id = Types.ObjectId> {
   declare _id: Id;
-  /** The bookkeeping of the version that was read; kept by the library. One that was only written has none yet. */
+  /**
+   * The bookkeeping of the version that was read or saved; kept by the library. What `insertMany` and `bulkSave` have
+   * written shows it when it is read.
+   */
   declare readonly _system: SystemFields;
 
   /**

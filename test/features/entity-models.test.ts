@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ChronosEntity, ChronosModel, Defaults, type EntityModel, entityModel, Prop } from '../../decorators/index.ts';
 import { bindEntities, type ModelSource, unbind } from '../../src/entity/binding.ts';
-import { ConfigError, UnversionedWriteError } from '../../src/errors.ts';
+import { ConfigError, OptimisticLockError, UnversionedWriteError } from '../../src/errors.ts';
 import { testDatabase } from '../support/database.ts';
 
 class Address {
@@ -60,6 +60,46 @@ test('the bookkeeping is a visible path, numbered across the collection, that no
   expect(await Users.countDocuments({ '_system.ov': 0, email: 'bo@x.y' })).toBe(1);
   user.set('_system', { ov: 7 });
   await expect(user.save()).rejects.toThrow(UnversionedWriteError);
+});
+
+test('a document shows the version that it was saved as', async () => {
+  const user = await Users.create({ email: 'cy@x.y' });
+  expect(user._system).toMatchObject({ ov: 0, cv: expect.any(Number), insertedAt: expect.any(Date) });
+  for (const [index, status] of ['active', 'away', 'gone'].entries()) {
+    user.status = status;
+    const { ov } = user._system;
+    await user.save({ chronos: { expectedOv: ov, actor: 'ana', functionId: 'job' } });
+    expect(user._system).toEqual((await Users.findById(user._id).lean().orFail())._system);
+    expect(user._system).toMatchObject({ ov: index + 1, actor: 'ana', functionIds: ['job'] });
+  }
+  const before = user._system;
+  await user.save();
+  expect(user.isModified()).toBe(false);
+  expect(user._system).toBe(before);
+  await Users.updateOne({ _id: user._id }, { status: 'active' });
+  user.status = 'away';
+  await expect(user.save({ chronos: { expectedOv: user._system.ov } })).rejects.toThrow(OptimisticLockError);
+});
+
+test('documents that are saved together show each its own version', async () => {
+  const emails = Array.from({ length: 20 }, (_, index) => `${index}@z.y`);
+  const users = await Promise.all(emails.map((email) => Users.create({ email })));
+  for (const [index, user] of users.entries()) user.status = `${index}`;
+  await Promise.all(users.map((user) => user.save()));
+  await users[0]!.deleteOne();
+  const again = await Users.create({ _id: users[0]!._id, email: 'again@z.y' });
+  for (const user of [...users.slice(1), again]) {
+    expect(user._system).toEqual((await Users.findById(user._id).lean().orFail())._system);
+  }
+  expect(again._system.ov).toBe(3);
+});
+
+test('a document that was read without its version shows none', async () => {
+  const { _id } = await Users.create({ email: 'di@x.y' });
+  const user = await Users.findById(_id).select('email status').orFail();
+  user.status = 'active';
+  await user.save();
+  expect(user.toObject()).not.toHaveProperty('_system');
 });
 
 test('an entity asks the one open registry that has it', () => {

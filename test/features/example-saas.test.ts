@@ -28,7 +28,7 @@ test('one code serves tenants that live in four ways, each with data and a past 
   const tenants = ['acme', 'initech', 'hooli', 'piedpiper', 'globex'];
   for (const [index, tenant] of tenants.entries()) {
     await forRequest(chronos, tenant, 'ana', async () => {
-      await bill(chronos, '1', 100 + index);
+      expect((await bill(chronos, '1', 100 + index))._system).toMatchObject({ ov: 0, actor: 'ana' });
       await bill(chronos, '2', 50);
       const before = new Date();
       await pay(chronos, '1');
