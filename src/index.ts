@@ -8,6 +8,7 @@ export type {
   HardDeleteTarget,
 } from './admin/hard-delete.ts';
 export type { Finding, FindingKind } from './admin/judge.ts';
+export type { FlushOptions, MarkOptions } from './admin/payloads.ts';
 export type { RecoverReport } from './admin/recover.ts';
 export type { VerifyOptions, VerifyReport } from './admin/verify.ts';
 export type { ChronosDocument, ChronosModelType, ChronosQueryHelpers } from './api/model-type.ts';
@@ -36,12 +37,13 @@ export {
   type SpacesConnConfig,
   type TenantPlacement,
 } from './config/chronos-config.ts';
-export type { ChronosPluginOptions } from './config/options.ts';
+export type { ChronosPluginOptions, PayloadPluginOptions } from './config/options.ts';
 export { type ChronosContext, runInChronosContext } from './context.ts';
 export * from './errors.ts';
 export type { Change } from './history/diff.ts';
 export type { JsonPatchOperation } from './history/json-patch.ts';
 export type { Version, VersionList } from './history/version.ts';
+export type { MarkReport } from './offload/mark-processed.ts';
 export type { Digest } from './payload/digest.ts';
 export type {
   CallOptions,
@@ -51,6 +53,7 @@ export type {
   ObjectFacts,
   ObjectPage,
   PayloadBuckets,
+  PayloadStore,
   PayloadStore,
   PresignedUrl,
   PresignOptions,

@@ -46,7 +46,9 @@ export function chronos(schema: AnySchema, options?: ChronosPluginOptions): void
   schema.on('init', (model: Model<unknown>) => install(model as AnyModel));
 
   function install(model: AnyModel): void {
-    installCapture(model, resolved, (store, isVersioned) => new PastReader(store, resolved.visible, isVersioned));
+    installCapture(model, resolved, (store, isVersioned, mapOf) => {
+      return new PastReader(store, { visible: resolved.visible, isVersioned, mapOf });
+    });
     installApi(model, resolved, install);
   }
 }

@@ -62,6 +62,40 @@ export interface RouteContext {
   readonly dbName?: string | undefined;
 }
 
+/**
+ * How far the payload of a version has come: `new-not-synched` is in MongoDB alone, `new` is in object storage as well,
+ * and of `processed` only the part to search by is left in MongoDB.
+ */
+export type PayloadState = 'new-not-synched' | 'new' | 'processed';
+
+/** Where the stored JSON of a version is, and what it is: told by its bytes. */
+export interface PayloadReference {
+  readonly key: string;
+  /** Of the bytes as they are stored. */
+  readonly sha256: string;
+  /** Of the bytes as they are stored, in bytes. */
+  readonly length: number;
+  /** The length of the JSON, in bytes. */
+  readonly size: number;
+  readonly encoding?: 'gzip' | undefined;
+}
+
+/** Where a blob of a version is and what it is: all that is needed to put it back where it was. */
+export interface BlobReference {
+  readonly contentBucket: string;
+  readonly blobKey: string;
+  /** Where its text is kept, if it has one. */
+  readonly textKey?: string | undefined;
+  readonly sha256: string;
+  /** In bytes. */
+  readonly length: number;
+  /** The keys that lead to it, indexes of lists among them. */
+  readonly path: readonly string[];
+  readonly contentType: string;
+  /** What stood before the base64, such as `data:image/png;base64,`. */
+  readonly head?: string | undefined;
+}
+
 /** The bookkeeping kept under `_system` of a head document. */
 export interface SystemFields {
   /** Object version: 0 for the first, one more with every change, never reused. */
@@ -82,6 +116,12 @@ export interface SystemFields {
   deletedAt?: Date;
   /** The version up to which all content was erased. It goes along with the versions that come after. */
   erased?: number;
+  /** Absent where the collection has no payload tier. */
+  state?: PayloadState;
+  /** Drawn when the document was inserted; a part of the keys of its objects. */
+  incarnation?: string;
+  payload?: PayloadReference;
+  blobs?: readonly BlobReference[];
   /** True where versions before this one were lost to a writer that does not keep history. */
   gap?: boolean;
 }

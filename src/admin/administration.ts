@@ -4,6 +4,7 @@ import type { Committer } from '../commit/committer.ts';
 import { outcomeOf } from '../commit/once.ts';
 import { RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
+import type { MarkReport } from '../offload/mark-processed.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
 import { withShownIds } from '../row-id.ts';
 import { requireErasable } from '../system/erasable.ts';
@@ -25,6 +26,7 @@ import {
   type HardDeleteTarget,
   hardDelete,
 } from './hard-delete.ts';
+import { type FlushOptions, flush, type MarkOptions, markByTtl, markItem } from './payloads.ts';
 import { type RecoverReport, recover } from './recover.ts';
 import { safeTime } from './safe-time.ts';
 import { type VerifyOptions, type VerifyReport, verify } from './verify.ts';
@@ -80,6 +82,28 @@ export interface AdministrationStatics {
   /** Stores old versions densely. To be run now and then, beside running reads and writes. */
   compact(options?: CompactOptions): Promise<CompactReport>;
 
+  /**
+   * Waits until the payloads of all versions that are committed by now are in object storage.
+   *
+   * @throws StorageError where it does not answer in time, by default within a minute; nothing is lost then
+   */
+  flush(options?: FlushOptions): Promise<void>;
+
+  /**
+   * Leaves in MongoDB only the part to search by of versions that were written so many hours ago, once their payloads are
+   * stored and were read again. Documents read as before.
+   *
+   * @throws ConfigError without `confirm: true`, unless it is a dry run
+   */
+  markItemsAsProcessedByTTL(hours: number, options: MarkOptions): Promise<MarkReport>;
+
+  /**
+   * The same for all versions of one document.
+   *
+   * @returns whether there was anything to mark
+   */
+  markItemAsProcessed(id: unknown, options: MarkOptions): Promise<boolean>;
+
   /** The newest instant whose answer can no longer change. */
   safeTime(): Promise<Date>;
 
@@ -96,6 +120,9 @@ export const ADMINISTRATION = [
   'adopt',
   'unadopt',
   'compact',
+  'flush',
+  'markItemsAsProcessedByTTL',
+  'markItemAsProcessed',
   'safeTime',
   'outcome',
 ] as const satisfies readonly (keyof AdministrationStatics)[];
@@ -108,7 +135,9 @@ export function administration(administered: Administered): AdministrationStatic
     async restoreCollection(target, options = {}) {
       const point = administered.point('cv' in target ? target : target.at);
       const committer = await administered.committer();
-      return restoreCollection(committer, point, castFilter(model, options.filter), options);
+      const filter = castFilter(model, options.filter);
+      committer.store.payload?.requireFilter('restore', filter);
+      return restoreCollection(committer, point, filter, options);
     },
     verify: async (options) => verify((await administered.committer()).store, options, ids),
     recover: async () => recover((await administered.committer()).store, ids),
@@ -129,6 +158,13 @@ export function administration(administered: Administered): AdministrationStatic
       const { store } = await administered.committer();
       return hardDelete(store, erasureTargets(administered, target), options, ids);
     },
+    flush: async (options) => flush((await administered.committer()).store, options),
+    async markItemsAsProcessedByTTL(hours, options) {
+      requireWhole(model, 'mark');
+      return markByTtl((await administered.committer()).store, hours, options);
+    },
+    markItemAsProcessed: async (id, options) =>
+      markItem((await administered.committer()).store, administered.cast(id), options),
     safeTime: async () => safeTime((await administered.committer()).store),
     async outcome(opId) {
       const { store } = await administered.committer();

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { compareValues } from '../bson/compare.ts';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
-import { systemOf } from '../commit/version-record.ts';
+import { systemOf } from '../system/bookkeeping.ts';
 import type { Rows } from '../system/rows.ts';
 import { BY_ID } from '../system/version-indexes.ts';
 import type { RawDocument, VersionFields } from '../types.ts';

@@ -25,6 +25,7 @@ export interface RecoverReport extends VerifyReport {
  * transaction. Doing it again writes nothing.
  */
 export async function recover(store: Store, ids?: IdRange): Promise<RecoverReport> {
+  store.payload?.drain();
   const repaired: Partial<Record<FindingKind, number>> = {};
   const count = (kind: FindingKind, number = 1) => {
     repaired[kind] = (repaired[kind] ?? 0) + number;

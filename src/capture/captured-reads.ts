@@ -1,5 +1,8 @@
+import type { mongo } from 'mongoose';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import { UnversionedWriteError } from '../errors.ts';
+import { checkPipeline } from '../offload/offload-pipeline.ts';
+import type { PayloadTier } from '../offload/payload-tier.ts';
 import { hideInPipeline, hideInProjection, operatorOf } from '../system/hide.ts';
 import { showsSystem } from '../system/show.ts';
 import type { RawDocument } from '../types.ts';
@@ -17,18 +20,25 @@ export class CapturedReads {
 
   find(filter: Filter = {}, options?: GivenOptions): unknown {
     const driver = optionsOf(options);
+    this.#requireInline('find', filter, driver);
     if (isPast(driver)) return this.#target.past.find(filter, driver);
-    return this.#native.find(filter, this.#hiding(driver));
+    return this.#current(filter, driver);
   }
 
   async findOne(filter: Filter = {}, options?: GivenOptions): Promise<unknown> {
     const driver = optionsOf(options);
+    this.#requireInline('find', filter, driver);
     if (isPast(driver)) return this.#target.past.findOne(filter, driver);
-    return this.#native.findOne(filter, this.#hiding(driver));
+    if (this.#payload === undefined || driver.explain !== undefined) {
+      return this.#native.findOne(filter, this.#hiding(driver));
+    }
+    const cursor = this.#current(filter, driver).limit(-1).batchSize(1);
+    return cursor.next().finally(() => cursor.close());
   }
 
-  countDocuments(filter: Filter = {}, options?: GivenOptions): Promise<number> {
+  async countDocuments(filter: Filter = {}, options?: GivenOptions): Promise<number> {
     const driver = optionsOf(options);
+    this.#requireInline('count', filter);
     if (isPast(driver)) return this.#target.past.countDocuments(filter, driver);
     return this.#native.countDocuments(filter, driver as object);
   }
@@ -39,8 +49,10 @@ export class CapturedReads {
     return this.#native.estimatedDocumentCount(driver as object);
   }
 
-  distinct(key: string, filter: Filter = {}, options?: GivenOptions): Promise<unknown[]> {
+  async distinct(key: string, filter: Filter = {}, options?: GivenOptions): Promise<unknown[]> {
     const driver = optionsOf(options);
+    this.#requireInline('find', filter);
+    this.#payload?.requirePath('tell apart', key);
     if (isPast(driver)) return this.#target.past.distinct(key, filter, driver);
     return this.#native.distinct(key, filter, driver as object);
   }
@@ -49,6 +61,12 @@ export class CapturedReads {
     const driver = optionsOf(options);
     this.#refuseWritingStages(pipeline);
     if (isPast(driver)) return this.#target.past.aggregate(pipeline, driver);
+    const { collectionName } = this.#native;
+    const result = checkPipeline(collectionName, pipeline, this.#target.mapOf);
+    if (this.#payload !== undefined && result === 'documents') {
+      const { finish } = this.#payload.readPlan(undefined, this.#shows(driver));
+      return this.#payload.finishing(this.#native.aggregate(pipeline, driver as object), finish);
+    }
     const hidden = this.#shows(driver) ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
     return this.#native.aggregate(hidden, driver as object);
   }
@@ -56,6 +74,27 @@ export class CapturedReads {
   watch(pipeline: RawDocument[] = [], options?: GivenOptions): unknown {
     const hidden = this.#target.visible ? pipeline : [...pipeline, { $unset: HIDDEN_IN_EVENTS }];
     return this.#native.watch(hidden, (options ?? {}) as object);
+  }
+
+  get #payload(): PayloadTier | undefined {
+    return this.#target.committer.store.payload;
+  }
+
+  /** What is read of the present, with what is in object storage. */
+  #current(filter: Filter, options: DriverOptions): mongo.FindCursor<RawDocument> {
+    const payload = this.#payload;
+    if (payload === undefined || options.explain !== undefined) {
+      return this.#native.find(filter, this.#hiding(options));
+    }
+    const { fields, projection = fields, ...rest } = options;
+    const plan = payload.readPlan(projection as RawDocument | undefined, this.#shows(options));
+    const asked = plan.projection === undefined ? rest : { ...rest, projection: plan.projection };
+    return payload.finishing(this.#native.find(filter, asked as object), plan.finish);
+  }
+
+  #requireInline(operation: string, filter: Filter, { sort }: DriverOptions = {}): void {
+    this.#payload?.requireFilter(operation, filter);
+    this.#payload?.requireSort('sort', sort);
   }
 
   #shows(options: DriverOptions): boolean {

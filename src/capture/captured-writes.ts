@@ -154,11 +154,9 @@ export class CapturedWrites {
     const options = optionsOf(given);
     const own = (given?.chronos ?? undefined) as ChronosWriteOptions | undefined;
     const chronos = effectiveOptions(own, (target) => this.#isAbout(target, id));
-    if (chronos.opId === undefined && chronos.deadlineMs === undefined) return carryOut(options, chronos);
     const { store } = this.#committer;
-    return once(store, keyedBy(this.#target.rows, chronos), options.session, (session) =>
-      carryOut({ ...options, session }, chronos),
-    );
+    const call = (session: DriverOptions['session']) => carryOut({ ...options, session }, chronos);
+    return once(store, keyedBy(this.#target.rows, chronos), options.session, call, id);
   }
 
   #isAbout(target: WriteTarget, id: unknown): boolean {

@@ -4,12 +4,15 @@ import { Committer } from '../commit/committer.ts';
 import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
+import type { MapOf } from '../offload/offload-pipeline.ts';
+import type { PayloadMap } from '../payload/payload-map.ts';
 import { rowsOf } from '../system/rows.ts';
 import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import { bufferedCalls } from './buffered-calls.ts';
 import type { PastReader } from './capture-target.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
+import { offloadedMap, offloading } from './offloading.ts';
 import { versionedCollection } from './versioned-collection.ts';
 import { createBeforeSessions } from './versions-before-sessions.ts';
 import { watchClient, watchedCommitter } from './watch-client.ts';
@@ -30,13 +33,14 @@ export type AnyModel = Model<unknown> & {
 };
 
 /** Makes what reads the past of a collection; told which collections have one. */
-type PastOf = (store: Store, isVersioned: (collection: string) => boolean) => PastReader;
+type PastOf = (store: Store, isVersioned: (collection: string) => boolean, mapOf: MapOf) => PastReader;
 
 /** Marks a collection that captures already. */
 const captures = Symbol('chronos captures');
 
 const committers = new WeakMap<DriverCollection, Committer>();
 const versionedNames = new WeakMap<Connection, Set<string>>();
+const payloadMaps = new WeakMap<Connection, Map<string, PayloadMap>>();
 
 /**
  * Puts a capturing collection in the place of a model's own, wherever Mongoose keeps it. Mongoose announces a model
@@ -47,6 +51,7 @@ export function installCapture(model: AnyModel, options: ChronosOptions, pastOf:
   // A custom driver's collections have no connection and hold nothing of MongoDB's.
   if (captures in native || !(native.conn instanceof Object)) return;
   const capturing = capturingCollection(model, native, options, pastOf);
+  if (options.payload !== undefined) payloadMapsOf(native.conn).set(native.name, offloadedMap(model, options));
   namesOf(native.conn).add(native.name);
 
   const { prototype } = model;
@@ -101,13 +106,15 @@ function versionedOf(
 ): DriverCollection {
   const committer = committerOf(model, native, driver, options);
   const isVersioned = (name: string) => namesOf(native.conn).has(name);
+  const mapOf: MapOf = (name) => payloadMapsOf(native.conn).get(name);
   return versionedCollection(driver, {
     committer,
-    past: pastOf(committer.store, isVersioned),
+    past: pastOf(committer.store, isVersioned, mapOf),
     modelName: model.modelName,
     rows: rowsOf(model),
     visible: options.visible,
     isVersioned,
+    mapOf,
   });
 }
 
@@ -127,7 +134,7 @@ function committerOf(
     return known;
   }
   const { mongo: driverModule, driver: drivers } = conn.base as unknown as MongooseInternals;
-  const store: Store = {
+  const base: Store = {
     head: driver,
     versions: (conn.db as mongo.Db).collection<RawDocument>(versionsOf(native.name)),
     client,
@@ -140,6 +147,8 @@ function committerOf(
     tenantField: rowsOf(model)?.field,
     indexes: mirroredIndexes(model.schema, rowsOf(model)?.field),
   };
+  const { payload } = options;
+  const store = payload === undefined ? base : offloading(base, model, options, payload);
   const committer = new Committer(store);
   committers.set(driver, committer);
   watchClient(committer);
@@ -148,10 +157,11 @@ function committerOf(
 
 /** Writes of one collection are kept in one way; what one model asks for, another cannot leave out. */
 function requireSameOptions({ modelName }: AnyModel, store: Store, options: ChronosOptions): void {
-  const { collectionVersion, validate, clock = systemClock } = options;
-  if (store.collectionVersion === collectionVersion && store.validate === validate && store.clock === clock) return;
+  const { collectionVersion, validate, clock = systemClock, payload } = options;
+  const isSame = store.collectionVersion === collectionVersion && store.validate === validate && store.clock === clock;
+  if (isSame && (store.payload === undefined) === (payload === undefined)) return;
   throw new ConfigError({
-    message: `Cannot use ${modelName}: another model of ${store.head.collectionName} has chronos with other options (collectionVersion, validate or clock). Give both the same`,
+    message: `Cannot use ${modelName}: another model of ${store.head.collectionName} has chronos with other options (collectionVersion, validate, clock or payload). Give both the same`,
   });
 }
 
@@ -167,6 +177,12 @@ export function committerBehind(model: AnyModel): Committer | undefined {
   const versioned = model.$__collection.collection;
   const driver = versioned === null ? null : native._getCollection();
   return driver === null ? undefined : committers.get(driver);
+}
+
+function payloadMapsOf(connection: Connection): Map<string, PayloadMap> {
+  const maps = payloadMaps.get(connection) ?? new Map<string, PayloadMap>();
+  payloadMaps.set(connection, maps);
+  return maps;
 }
 
 function namesOf(connection: Connection): Set<string> {

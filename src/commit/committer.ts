@@ -5,6 +5,7 @@ import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
 import { isAboutTheWrite, isDuplicateKey, isRefusal, refusedBy, unacknowledged } from './mongo-errors.ts';
+import { isAboutPayload, requireInline } from './payload-away.ts';
 import { idKey } from './pinned-id.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
@@ -59,6 +60,7 @@ export class Committer {
 
   /** An update or delete of at most one document. */
   async write(write: Write): Promise<Outcome> {
+    requireInline(this.#store, write);
     await ensureVersions(this.#store, write.options.session);
     if (isGroupable(this.#store, write)) return this.#writes.submit(write);
     return Claims.accepts(this.#store, write) ? this.#claims.submit(write) : this.writeAlone(write);
@@ -66,6 +68,7 @@ export class Committer {
 
   /** An update or delete of all documents it matches. */
   async writeMany(write: CapturedManyWrite): Promise<ManyCounts> {
+    requireInline(this.#store, write);
     await ensureVersions(this.#store, write.options.session);
     const counts = await writeMany(this.#store, write);
     if (counts.matched > 0 || write.kind !== 'updateMany' || write.options.upsert !== true) return counts;
@@ -130,7 +133,8 @@ export class Committer {
       );
     } catch (error) {
       if (error instanceof GroupTooLarge) return this.#writeParts(around(writes, writes.length >> 1, 0), options);
-      const distinct = !(error instanceof GroupNotDistinct);
+      // What one document lacks is no reason for the others to wait.
+      const distinct = !(error instanceof GroupNotDistinct) && !isAboutPayload(error);
       if (distinct && !isAboutTheWrite(this.#store, error)) return writes.map(() => ({ error }));
       // The one that was refused goes alone, to its own result or error; those around it go together again.
       const { index } = culprit;

@@ -1,3 +1,4 @@
+import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { Filter } from './captured-write.ts';
 import { type Erasure, forgetResults, noteErasure, settleErasures } from './erasures.ts';
 import { insertRecords } from './keep-records.ts';
@@ -6,7 +7,7 @@ import { lastBefore, lastRecords } from './past-life.ts';
 import { proofOfErasure, type Stamp } from './stamp.ts';
 import type { Store } from './store.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
-import { systemOfBytes, tombstoneRecord } from './version-record.ts';
+import { tombstoneRecord } from './version-record.ts';
 import { ensureVersions } from './versions-collection.ts';
 
 /** What was taken away. */

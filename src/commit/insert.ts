@@ -1,3 +1,4 @@
+import type { WrittenVersion } from '../offload/uploader.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
 import { checkInsert } from './checked-versions.ts';
@@ -8,7 +9,7 @@ import { idKey } from './pinned-id.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { insertedSystem, type PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
-import { inTransaction, inTurn, isInTransaction, type Transaction } from './transaction.ts';
+import { committed, inTransaction, inTurn, isInTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
 import { checkExpected } from './write-single.ts';
 
@@ -51,7 +52,10 @@ async function insertOutright(
   // An insert does not need them, but the transaction that follows may: in it they could not come into being.
   await (isInTransaction(options.session) ? requirePreconditions(store) : ensureVersions(store, undefined));
   const systems = inserts.map((insert) => systemOf(store, insert));
-  await send(store, stamped(inserts, systems), majority(options));
+  // Where it fails, some of them may be in.
+  await send(store, stamped(inserts, systems), majority(options)).finally(() =>
+    committed(store, options.session, writtenVersions(inserts, systems)),
+  );
   return systems;
 }
 
@@ -74,6 +78,7 @@ async function insertInTransaction(
   }
   const systems = inserts.map((insert) => systemOf(store, insert, pasts.get(idKey(insert.id)), tx.numbers?.next()));
   await send(store, stamped(inserts, systems), insideTransaction(options, tx.session));
+  tx.written.push(...writtenVersions(inserts, systems));
   return systems;
 }
 
@@ -87,10 +92,15 @@ function rethrowUnwrapped(error: unknown): never {
   throw unwrapped(error);
 }
 
+function writtenVersions(inserts: readonly CapturedInsert[], systems: readonly SystemFields[]): WrittenVersion[] {
+  return inserts.map(({ id }, index) => ({ id, ov: systems[index]?.ov ?? 0 }));
+}
+
 function systemOf(store: Store, insert: CapturedInsert, past?: PastLife, cv?: number): SystemFields {
   const at = insert.chronos.at ?? store.clock.now();
   const { op, chronos: options, restoredFrom } = insert;
-  return insertedSystem({ op, at, cv, options, restoredFrom }, past);
+  const offloads = store.payload !== undefined;
+  return insertedSystem({ op, at, cv, options, restoredFrom, offloads }, past);
 }
 
 function stamped(inserts: readonly CapturedInsert[], systems: readonly SystemFields[]): RawDocument[] {

@@ -7,7 +7,7 @@ import { isDuplicateKey } from './mongo-errors.ts';
 import { ensureOperations, type Operation, type OpKey, operationsOf } from './operations.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
-import { inTransaction } from './transaction.ts';
+import { inTransaction, isInTransaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
 
 interface Keyed extends ChronosWriteOptions {
@@ -25,17 +25,27 @@ export function keyedBy(rows: Rows | undefined, chronos: ChronosWriteOptions): K
  * Carries out a call within its deadline and, where it names an `opId`, once however often it is made: the first commit
  * leaves its result under the `opId`, in the same transaction, and every other call with that `opId` returns that result
  * and writes nothing. Calls made at the same time meet at the record, so that one of them waits for the other.
+ *
+ * Where writes wait for object storage, it does so in the time that is left.
+ *
+ * @param about the id of the document that the call is about, if it is about one
  */
 export async function once<T>(
   store: Store,
   chronos: Keyed,
   callers: mongo.ClientSession | undefined,
   call: (session: mongo.ClientSession | undefined) => Promise<T>,
+  about?: unknown,
 ): Promise<T> {
-  const { opId, opKey } = chronos;
-  return withinDeadline(store, chronos, () =>
+  const { opId, opKey, deadlineMs } = chronos;
+  const begun = performance.now();
+  const result = await withinDeadline(store, chronos, () =>
     opId === undefined ? call(callers) : onlyOnce(store, { opId, opKey: opKey ?? opId }, callers, call),
   );
+  if (isInTransaction(callers)) return result;
+  const left = deadlineMs === undefined ? undefined : Math.max(0, deadlineMs - (performance.now() - begun));
+  await store.payload?.acknowledged(about, left);
+  return result;
 }
 
 async function onlyOnce<T>(

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { systemOf } from '../system/bookkeeping.ts';
 import type { SystemFields } from '../types.ts';
 import type { Filter } from './captured-write.ts';
 import { isVersionCollision } from './mongo-errors.ts';
@@ -6,7 +7,6 @@ import { continued, lastRecords } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
 import { inTransaction, isInTransaction, type Transaction } from './transaction.ts';
-import { systemOf } from './version-record.ts';
 
 const CHUNK = 1_000;
 

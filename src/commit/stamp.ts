@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { ConfigError } from '../errors.ts';
 import type { ChronosWriteOptions, Op, SystemFields, VersionFields } from '../types.ts';
 
@@ -12,12 +13,25 @@ export interface Stamp {
   readonly options: ChronosWriteOptions;
   /** The version's number across the collection, where such are kept. */
   readonly cv?: number | undefined;
+  /** Whether the version has a payload that is going to be stored. */
+  readonly offloads?: boolean | undefined;
   /** The `ov` whose content a RESTORE repeats. */
   readonly restoredFrom?: number | undefined;
 }
 
 /** Per-version fields that must not survive into the next version. */
-const PER_VERSION = ['op', 'actor', 'reason', 'functionId', 'restoredFrom', 'opId', 'cv', 'gap'] as const;
+const PER_VERSION = [
+  'op',
+  'actor',
+  'reason',
+  'functionId',
+  'restoredFrom',
+  'opId',
+  'cv',
+  'gap',
+  'payload',
+  'blobs',
+] as const;
 
 /** Where the history of an id ended before it is written again. */
 export interface PastLife {
@@ -40,9 +54,12 @@ export function insertedSystem(stamp: Stamp, past?: PastLife): SystemFields {
     updatedAt: at,
     ...(past?.gap ? { gap: true } : {}),
     ...(past?.erased === undefined ? {} : { erased: past.erased }),
+    ...(stamp.offloads === true ? { incarnation: randomBytes(INCARNATION_BYTES).toString('hex') } : {}),
     ...perVersion(stamp, ov, past?.functionIds),
   };
 }
+
+const INCARNATION_BYTES = 4;
 
 /** `_system` of the version that follows `previous`. */
 export function nextSystem(previous: SystemFields, stamp: Stamp): SystemFields {
@@ -52,6 +69,7 @@ export function nextSystem(previous: SystemFields, stamp: Stamp): SystemFields {
     ...(previous.insertedAt === undefined ? {} : { insertedAt: previous.insertedAt }),
     updatedAt: notBefore(stamp, previous.updatedAt),
     ...(previous.erased === undefined ? {} : { erased: previous.erased }),
+    ...(previous.incarnation === undefined ? {} : { incarnation: previous.incarnation }),
     ...perVersion(stamp, ov, previous.functionIds),
   };
 }
@@ -79,7 +97,7 @@ export function successorFrom(previous: SystemFields, stamp: Stamp): Date {
 
 /** The last record of a deleted document: who removed it, when and why. It carries no content and has no `until`. */
 export function tombstone(previous: SystemFields, stamp: Stamp): VersionFields {
-  const next = nextSystem(previous, stamp);
+  const next = nextSystem(previous, { ...stamp, offloads: false });
   const deletedAt = next.updatedAt ?? stamp.at;
   return { ...next, deleted: true, deletedAt };
 }
@@ -109,6 +127,7 @@ function perVersionFields(stamp: Stamp, ov: number): Partial<SystemFields> {
   const { actor, reason, functionId, opId } = stamp.options;
   return {
     ...(stamp.cv === undefined ? {} : { cv: stamp.cv }),
+    ...(stamp.offloads === true ? { state: 'new-not-synched' as const } : {}),
     ...(stamp.op === impliedOp(ov) ? {} : { op: stamp.op }),
     ...(actor === undefined ? {} : { actor }),
     ...(reason === undefined ? {} : { reason }),

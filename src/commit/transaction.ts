@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { mongo } from 'mongoose';
 import { TransactionTooLargeError, UnknownOutcomeError } from '../errors.ts';
+import type { WrittenVersion } from '../offload/uploader.ts';
 import { Numbers } from './collection-version.ts';
+import { withPayloads } from './payload-away.ts';
 import { requireTransactional } from './preconditions.ts';
 import type { Store } from './store.ts';
 
@@ -19,6 +21,8 @@ export interface Transaction {
   readonly session: ClientSession;
   /** Begun by the caller, who commits or aborts it and who retries it. */
   readonly joined: boolean;
+  /** The versions it has made so far. */
+  readonly written: WrittenVersion[];
   /** Numbers for the versions it makes, where the collection keeps them. */
   readonly numbers?: Numbers | undefined;
 }
@@ -37,22 +41,69 @@ export async function inTransaction<T>(
   versions = 1,
 ): Promise<T> {
   requireTransactional(store);
-  const run = (tx: Transaction) => (store.collectionVersion ? numbered(store, tx, steps, versions) : steps(tx));
+  // In a transaction that goes on, what has been done in it before must not be done again.
+  const whole: Steps<T> = (tx) => (tx.joined ? withPayloads(store, tx.session, () => steps(tx)) : steps(tx));
+  const run: Steps<T> = (tx) => (store.collectionVersion ? numbered(store, tx, whole, versions) : whole(tx));
   if (callers !== undefined) {
     return inTurn(callers, () => {
-      return callers.inTransaction() ? run({ session: callers, joined: true }) : ownTransaction(callers, run);
+      return callers.inTransaction() ? joinedTransaction(store, callers, run) : ownTransaction(store, callers, run);
     }).catch(rethrow(store));
   }
   const session = store.client.startSession({ causalConsistency: false });
   try {
-    return await ownTransaction(session, run).catch(rethrow(store));
+    return await ownTransaction(store, session, run).catch(rethrow(store));
   } finally {
     await session.endSession();
   }
 }
 
-async function ownTransaction<T>(session: ClientSession, steps: (tx: Transaction) => Promise<T>): Promise<T> {
-  return session.withTransaction(() => steps({ session, joined: false }), OPTIONS);
+type Steps<T> = (tx: Transaction) => Promise<T>;
+
+async function ownTransaction<T>(store: Store, session: ClientSession, steps: Steps<T>): Promise<T> {
+  let written: WrittenVersion[] = [];
+  const attempt = () => {
+    written = [];
+    return steps({ session, joined: false, written });
+  };
+  const result = await withPayloads(store, undefined, () => session.withTransaction(attempt, OPTIONS));
+  committed(store, undefined, written);
+  return result;
+}
+
+async function joinedTransaction<T>(store: Store, session: ClientSession, steps: Steps<T>): Promise<T> {
+  const written: WrittenVersion[] = [];
+  const result = await steps({ session, joined: true, written });
+  committed(store, session, written);
+  return result;
+}
+
+/** Has the payloads of new versions stored: now, or once the transaction that they are part of is committed. */
+export function committed(
+  { payload }: Store,
+  session: ClientSession | undefined,
+  versions: readonly WrittenVersion[],
+): void {
+  if (payload === undefined || versions.length === 0) return;
+  if (isInTransaction(session)) afterCommit(session as ClientSession, () => payload.offer(versions));
+  else payload.offer(versions);
+}
+
+const waitingForCommit = new WeakMap<ClientSession, (() => void)[]>();
+
+/** Nothing must fail there: the driver takes whatever does for a failed commit. */
+function afterCommit(session: ClientSession, step: () => void): void {
+  const waiting = waitingForCommit.get(session);
+  if (waiting !== undefined) {
+    waiting.push(step);
+    return;
+  }
+  const steps = [step];
+  waitingForCommit.set(session, steps);
+  const { commitTransaction } = session;
+  session.commitTransaction = async () => {
+    await commitTransaction.call(session);
+    for (const waited of steps.splice(0)) waited();
+  };
 }
 
 async function numbered<T>(

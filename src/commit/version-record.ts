@@ -2,6 +2,7 @@ import { findElement } from '../bson/elements.ts';
 import { decodeExact, type ExactDocument, topLevel } from '../bson/exact.ts';
 import { rawFields } from '../bson/raw-element.ts';
 import { DocumentTooLargeError } from '../errors.ts';
+import { systemOfBytes } from '../system/bookkeeping.ts';
 import { nodeOf } from '../system/interval-tree.ts';
 import type { Bson, SystemFields, VersionFields } from '../types.ts';
 import type { Store } from './store.ts';
@@ -29,19 +30,6 @@ export function preImage(bson: Bson, bytes: Uint8Array): PreImage {
       return decodeExact(bson, bytes);
     },
   };
-}
-
-/** The bookkeeping of a head document. One from before the plugin has none: it is version 0, current since ever. */
-export function systemOf(stored: unknown): SystemFields {
-  if (stored instanceof Map) return systemOf(Object.fromEntries(stored));
-  if (typeof stored !== 'object' || stored === null) return { ov: 0 };
-  const fields = stored as SystemFields;
-  return { ...fields, ov: Number(fields.ov ?? 0) };
-}
-
-/** The bookkeeping of raw bytes, without decoding the rest of them. */
-export function systemOfBytes(bson: Bson, bytes: Uint8Array): SystemFields {
-  return systemOf(topLevel(bson, bytes, '_system'));
 }
 
 export function fieldOf(document: ExactDocument, key: string): unknown {

@@ -37,6 +37,7 @@ async function create(store: Store): Promise<boolean> {
   const { db } = store.versions as unknown as { db: mongo.Db };
   const isNew = await createCollection(db, store.versions.collectionName);
   for (const [keys, options] of versionIndexes(store)) await store.versions.createIndex(keys, options);
+  await store.payload?.prepare();
   return isNew;
 }
 

@@ -5,6 +5,7 @@ import { checkVersions } from './checked-versions.ts';
 import { carried } from './driver-options.ts';
 import { deletionRecords, insertRecords } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
+import { needsPayload, requireWhole } from './payload-away.ts';
 import { pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
 import { nextSystem, nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
@@ -51,6 +52,7 @@ export async function writeAtOnce(
     return results.missed(write);
   }
   const pre = preImage(store.bson, bytes);
+  if (needsPayload(write)) requireWhole([pre]);
   checkExpected(store, write, pre.id, pre.system.ov);
   if (write.kind === 'delete') {
     await insertRecords(store, tx, deletionRecords(store, pre, stamp));

@@ -3,6 +3,7 @@ import type { BulkItem, CapturedInsert, DriverOptions, Outcome } from './capture
 import type { Committer } from './committer.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
+import { requireInline } from './payload-away.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
 import { Tally, type WaitingInsert } from './tally.ts';
@@ -42,6 +43,7 @@ export async function writeBulk(
 ): Promise<mongo.BulkWriteResult> {
   const { store } = committer;
   const session = options.session ?? undefined;
+  for (const item of items) if (item.kind !== 'insert') requireInline(store, item);
   if (!isInTransaction(session) && items.some(isConditional)) {
     const whole = (tx: Transaction) => writeBulk(committer, items, { ...options, session: tx.session });
     return inTransaction(store, session, whole, 0);

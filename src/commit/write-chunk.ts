@@ -14,6 +14,7 @@ import { checkVersions } from './checked-versions.ts';
 import { insideTransaction } from './driver-options.ts';
 import { deletionRecords, insertRecords } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
+import { requireWhole } from './payload-away.ts';
 import { idKey, pinnedTo } from './pinned-id.ts';
 import { nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
 import type { Store } from './store.ts';
@@ -31,6 +32,7 @@ export async function writeChunk(
   images: readonly PreImage[],
 ): Promise<ManyCounts> {
   if (images.length === 0) return missMany(store, tx, write);
+  if (write.kind === 'updateMany') requireWhole(images);
   for (const { id, system } of images) checkExpected(store, write, id, system.ov);
   if (write.kind === 'deleteMany') return deleteChunk(store, tx, write, images);
   const { change } = write;
@@ -167,7 +169,8 @@ async function writeEach(
 }
 
 function stampOfMany(store: Store, write: CapturedManyWrite, op: Op): Stamp {
-  return { op, at: write.chronos.at ?? store.clock.now(), options: write.chronos };
+  const offloads = store.payload !== undefined && op !== 'DELETE';
+  return { op, at: write.chronos.at ?? store.clock.now(), options: write.chronos, offloads };
 }
 
 /** A filter narrowed to some of what it matches. */

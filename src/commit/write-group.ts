@@ -7,6 +7,7 @@ import { checkVersions } from './checked-versions.ts';
 import { areNeutral } from './driver-options.ts';
 import { deletionRecords, insertRecords } from './keep-records.ts';
 import { isDecidable, type Verdict } from './no-change.ts';
+import { needsPayload, requireWhole } from './payload-away.ts';
 import { idKey, pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
 import { nextSystem, type Stamp } from './stamp.ts';
@@ -83,6 +84,7 @@ export async function writeGroup(
   known?: ReadonlyMap<string, PreImage>,
 ): Promise<Settled[]> {
   const found = known ?? (await readPreImages(store, tx, writes));
+  requireWhole(writes.filter(needsPayload).flatMap((write) => found.get(keyOf(write)) ?? []));
   const members = writes.map((write) => planned(store, tx, write, found.get(keyOf(write))));
   await sendChanges(store, tx, members, culprit);
   const posts = await readPostImages(store, tx, members);

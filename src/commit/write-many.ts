@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { CapturedDelete, CapturedManyWrite, CapturedUpdate, Filter, ManyCounts } from './captured-write.ts';
 import { carried } from './driver-options.ts';
+import { withPayloads } from './payload-away.ts';
 import { hasTwins, pinnedTo } from './pinned-id.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
@@ -30,9 +31,14 @@ export async function writeMany(store: Store, write: CapturedManyWrite): Promise
     return first ?? writeAll(store, write, undefined, apart);
   }
   return apart(write.filter, CHUNK_DOCUMENTS, async (tx) => {
-    const counts = await writeAll(store, write, tx.session, (_filter, _versions, steps) => steps(tx));
+    const counts = await writeAll(store, write, tx.session, within(store, tx));
     return counts.matched + counts.deleted === 0 ? missMany(store, tx, write) : counts;
   });
+}
+
+/** Documents of earlier chunks are written already: what a chunk lacks is put back in the transaction of them all. */
+function within(store: Store, tx: Transaction): RunChunk {
+  return (_filter, _versions, steps) => withPayloads(store, tx.session, () => steps(tx));
 }
 
 /** Whether all is to be written or nothing. Where the versions have to meet a condition, that is of all of them. */

@@ -19,6 +19,7 @@ import { takeFreshId } from './fresh-id.ts';
 import { deletionRecords, insertRecords } from './keep-records.ts';
 import { type Verdict, verdict } from './no-change.ts';
 import { findPastLife } from './past-life.ts';
+import { isAway, needsPayload, requireWhole } from './payload-away.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results, unchangedCount } from './results.ts';
 import { insertedSystem, nextSystem, type PastLife, type Stamp } from './stamp.ts';
@@ -47,6 +48,7 @@ export async function writeSingle(
   const bytes = await readPreImage(store, tx, write);
   if (bytes === undefined) return writeMiss(store, tx, write);
   const pre = preImage(store.bson, bytes);
+  if (needsPayload(write)) requireWhole([pre]);
   checkExpected(store, write, pre.id, pre.system.ov);
   return write.kind === 'delete' ? deleteFound(store, tx, write, pre) : updateFound(store, tx, write, pre);
 }
@@ -56,7 +58,8 @@ export function stampOf(store: Store, tx: Transaction, write: CapturedUpdate | C
   const at = write.chronos.at ?? store.clock.now();
   const cv = tx.numbers?.next();
   if (write.kind === 'delete') return { op: 'DELETE', at, cv, options: write.chronos };
-  return { op: write.op, at, cv, options: write.chronos, restoredFrom: write.restoredFrom };
+  const offloads = store.payload !== undefined;
+  return { op: write.op, at, cv, options: write.chronos, restoredFrom: write.restoredFrom, offloads };
 }
 
 export function checkExpected(
@@ -101,9 +104,13 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
   return { ...outcome(result, { matched: 1, modified: 1 }), system: next };
 }
 
-/** A change worked out from the document has been told apart from a non-change already. */
+/**
+ * A change worked out from the document has been told apart from a non-change already. Where only a part of the document
+ * is at hand, which a replacement can do with, it counts as one.
+ */
 export function judged(store: Store, write: CapturedUpdate, change: SendableChange, pre: PreImage): Verdict {
-  return write.change.form === 'computed' ? 'changes' : verdict(store.bson, change, pre);
+  const isTold = write.change.form === 'computed' || isAway(pre);
+  return isTold ? 'changes' : verdict(store.bson, change, pre);
 }
 
 async function deleteFound(store: Store, tx: Transaction, write: CapturedDelete, pre: PreImage): Promise<Outcome> {
@@ -136,6 +143,7 @@ async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, chan
   const upsertedId = idIn(answer);
   if (foreseen === undefined && mayName(write, upsertedId)) await continueLife(store, tx, upsertedId, stamp);
   await checkVersions(store, tx, [upsertedId]);
+  tx.written.push({ id: upsertedId, ov: past === undefined ? 0 : past.ov + 1 });
   if (!returnsDocument(write)) return { ...NOTHING, result: answer, inserted: 1, upsertedId };
   const asked = write.options.includeResultMetadata === true;
   return { ...NOTHING, result: asked ? answer : (answer as Metadata).value, inserted: 1 };

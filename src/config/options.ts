@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
+import { type BlobOptions, payloadMap } from '../payload/payload-map.ts';
+import type { PayloadStore } from '../payload/payload-store.ts';
+
+const DEFAULT_WINDOW_MS = 100;
 
 /** Options of the plugin. All are optional: `schema.plugin(chronos)` is a complete configuration. */
 export interface ChronosPluginOptions {
@@ -20,10 +24,78 @@ export interface ChronosPluginOptions {
    */
   readonly validate?: ((document: Readonly<Record<string, unknown>>) => void) | undefined;
   /**
+   * Paths that stay in MongoDB where payloads are kept in object storage: those to search and sort by. What the schema
+   * has indexes of, and what Mongoose itself needs, stays as well. Left out or empty: all but the blobs.
+   */
+  readonly indexed?: readonly string[] | undefined;
+  /** Paths of base64 strings that are kept as objects of their own, where payloads are kept in object storage. */
+  readonly base64?: Readonly<Record<string, BlobOptions>> | undefined;
+  /** Keeps payloads in object storage. */
+  readonly payload?: PayloadPluginOptions | undefined;
+  /**
    * Where the time of versions comes from.
    * @default the system clock
    */
   readonly clock?: Clock | undefined;
+}
+
+/** Where payloads are kept, and how soon they get there. */
+export interface PayloadPluginOptions {
+  /** Where the JSON of versions is kept. */
+  readonly json: PayloadStore;
+  /**
+   * Where blobs and their texts are kept.
+   * @default the same as `json`
+   */
+  readonly content?: PayloadStore | undefined;
+  /**
+   * What the keys of all objects begin with. Unique to the database in each store.
+   * @default the name of the database
+   */
+  readonly prefix?: string | undefined;
+  /** The tenant whose objects these are; a part of their keys. */
+  readonly tenant?: string | undefined;
+  /**
+   * For how long whole documents stay in MongoDB once their payload is stored. Left out: until they are marked as
+   * processed.
+   */
+  readonly devShadow?:
+    | {
+        /** Counted from the time of the version. */
+        readonly ttlHours: number;
+        /** Documents larger than this stay no longer than until they are stored, in bytes. */
+        readonly maxBytesPerDoc?: number | undefined;
+      }
+    | undefined;
+  readonly writeOptimization?:
+    | {
+        /**
+         * Wait for further versions before payloads are stored, so that they travel together.
+         * @default false
+         */
+        readonly batchS3?: boolean | undefined;
+        /**
+         * For how long, in milliseconds.
+         * @default 100
+         */
+        readonly batchWindowMs?: number | undefined;
+        /**
+         * When a write is done: once it is committed, or once its payload is stored as well.
+         * @default 'committed'
+         */
+        readonly ack?: 'committed' | 'stored' | undefined;
+      }
+    | undefined;
+}
+
+/** The same with the defaults. */
+export interface ResolvedPayload {
+  readonly stores: { readonly json: PayloadStore; readonly content: PayloadStore };
+  readonly prefix?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly devShadow?: PayloadPluginOptions['devShadow'];
+  readonly batchWindowMs: number;
+  readonly ack: 'committed' | 'stored';
 }
 
 /** The options with their defaults. */
@@ -31,8 +103,36 @@ export interface ChronosOptions {
   readonly visible: boolean;
   readonly collectionVersion: boolean;
   readonly validate?: ChronosPluginOptions['validate'];
+  readonly indexed?: readonly string[] | undefined;
+  readonly base64?: ChronosPluginOptions['base64'];
+  readonly payload?: ResolvedPayload | undefined;
   readonly clock?: Clock | undefined;
 }
+
+const storeSchema = z.custom<PayloadStore>(isStore, 'must be a payload store');
+
+const payloadSchema = z.strictObject({
+  json: storeSchema,
+  content: storeSchema.optional(),
+  prefix: z.string().min(1).optional(),
+  tenant: z.string().min(1).optional(),
+  devShadow: z
+    .strictObject({ ttlHours: z.number().min(0), maxBytesPerDoc: z.number().int().min(0).optional() })
+    .optional(),
+  writeOptimization: z
+    .strictObject({
+      batchS3: z.boolean().optional(),
+      batchWindowMs: z.number().int().min(0).optional(),
+      ack: z.enum(['committed', 'stored']).optional(),
+    })
+    .optional(),
+});
+
+const blobSchema = z.strictObject({
+  contentType: z.string().min(1),
+  preferredText: z.boolean().optional(),
+  textCharset: z.string().min(1).optional(),
+});
 
 /** What there is of options; also for the entities, which take them too. */
 export const pluginOptions = z.strictObject({
@@ -41,15 +141,34 @@ export const pluginOptions = z.strictObject({
   validate: z
     .custom<NonNullable<ChronosPluginOptions['validate']>>((value) => typeof value === 'function', 'must be a function')
     .optional(),
+  indexed: z.array(z.string().min(1)).optional(),
+  base64: z.record(z.string().min(1), blobSchema).optional(),
+  payload: payloadSchema.optional(),
   clock: z.custom<Clock>((value) => typeof (value as Clock | undefined)?.now === 'function').optional(),
   // Mongoose's own options for plugins ride in the same object.
   deduplicate: z.boolean().optional(),
   tags: z.array(z.string()).optional(),
-}) satisfies z.ZodType<ChronosOptions, ChronosPluginOptions>;
+}) satisfies z.ZodType<ChronosPluginOptions>;
+
+function resolved({ payload, ...options }: z.output<typeof pluginOptions>): ChronosOptions {
+  const { indexed, base64 } = options;
+  payloadMap({ indexed, base64 });
+  return payload === undefined ? options : { ...options, payload: resolvedPayload(payload) };
+}
+
+function resolvedPayload({ json, content = json, writeOptimization = {}, ...rest }: PayloadPluginOptions) {
+  const { batchS3 = false, batchWindowMs = DEFAULT_WINDOW_MS, ack = 'committed' } = writeOptimization;
+  return { ...rest, stores: { json, content }, batchWindowMs: batchS3 ? batchWindowMs : 0, ack };
+}
+
+function isStore(value: unknown): boolean {
+  const { put, get } = (value ?? {}) as { put?: unknown; get?: unknown };
+  return typeof put === 'function' && typeof get === 'function';
+}
 
 export function resolveOptions(options: ChronosPluginOptions | undefined): ChronosOptions {
   const parsed = pluginOptions.safeParse(options ?? {});
-  if (parsed.success) return Object.freeze(parsed.data);
+  if (parsed.success) return Object.freeze(resolved(parsed.data));
   const problems = parsed.error.issues.map(({ path, message }) =>
     path.length === 0 ? message : `${path.join('.')}: ${message}`,
   );

@@ -2,9 +2,9 @@ import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import { impliedOp } from '../commit/stamp.ts';
 import type { Store } from '../commit/store.ts';
-import { systemOfBytes } from '../commit/version-record.ts';
 import { VersionNotFoundError } from '../errors.ts';
 import { shownId } from '../row-id.ts';
+import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
 import type { Point } from './instant.ts';
 import { begunBy, headCurrentAt, recordEndsAfter } from './interval.ts';
@@ -48,7 +48,7 @@ export async function* storedVersions(
     batchSize: BATCH,
     ...inSession(session),
   });
-  for await (const record of records) yield storedRecord(store, record as unknown as Uint8Array);
+  for await (const bytes of wholeInOrder(store, records)) yield storedRecord(store, bytes);
 }
 
 export async function storedHead(
@@ -56,7 +56,7 @@ export async function storedHead(
   id: unknown,
   session?: mongo.ClientSession,
 ): Promise<StoredVersion | undefined> {
-  const bytes = await findRaw(store.head, { _id: { $eq: id } } as Filter, session);
+  const bytes = await findRaw(store, store.head, { _id: { $eq: id } } as Filter, session);
   return bytes === undefined ? undefined : { system: systemOfBytes(store.bson, bytes), bytes, isHead: true };
 }
 
@@ -68,7 +68,7 @@ export async function storedVersion(
 ): Promise<StoredVersion | undefined> {
   const head = await storedHead(store, id, session);
   if (head?.system.ov === ov) return head;
-  const bytes = await findRaw(store.versions, { '_id.id': id, '_id.ov': ov } as Filter, session);
+  const bytes = await findRaw(store, store.versions, { '_id.id': id, '_id.ov': ov } as Filter, session);
   return bytes === undefined ? undefined : storedRecord(store, bytes);
 }
 
@@ -79,8 +79,8 @@ export async function storedVersionAt(
   at: Point,
   session?: mongo.ClientSession,
 ): Promise<StoredVersion | undefined> {
-  const head = () => findRaw(store.head, { _id: { $eq: id }, ...headCurrentAt(at) } as Filter, session);
-  const record = () => findRaw(store.versions, { '_id.id': id, ...recordEndsAfter(at) } as Filter, session);
+  const head = () => findRaw(store, store.head, { _id: { $eq: id }, ...headCurrentAt(at) } as Filter, session);
+  const record = () => findRaw(store, store.versions, { '_id.id': id, ...recordEndsAfter(at) } as Filter, session);
   const current = await head();
   if (current !== undefined) return { system: systemOfBytes(store.bson, current), bytes: current, isHead: true };
   const past = await record();
@@ -126,7 +126,7 @@ export async function deletedVersion(
   const system = systemOfBytes(store.bson, deletion);
   if (system.op === 'ERASE') return undefined;
   const bytes = await find({ '_id.ov': { $lt: system.ov } });
-  return bytes === null ? undefined : { system, bytes, isHead: false };
+  return bytes === null ? undefined : { system, bytes: await whole(store, bytes), isHead: false };
 }
 
 function storedRecord(store: Store, bytes: Uint8Array): StoredVersion {
@@ -134,12 +134,32 @@ function storedRecord(store: Store, bytes: Uint8Array): StoredVersion {
 }
 
 async function findRaw(
+  store: Store,
   collection: Store['head'],
   filter: Filter,
   session: mongo.ClientSession | undefined,
 ): Promise<Uint8Array | undefined> {
   const found = await collection.findOne(filter, { raw: true, ...inSession(session) });
-  return (found as unknown as Uint8Array | null) ?? undefined;
+  return found === null ? undefined : whole(store, found as unknown as Uint8Array);
+}
+
+/** A row with what of its document is in object storage. */
+export async function whole({ payload }: Store, bytes: Uint8Array): Promise<Uint8Array> {
+  return payload === undefined ? bytes : payload.whole(bytes);
+}
+
+/** Rows that are put together at once. */
+const WHOLE_AHEAD = 16;
+
+async function* wholeInOrder(store: Store, rows: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+  const ahead: Promise<Uint8Array>[] = [];
+  for await (const row of rows) {
+    const next = whole(store, row as Uint8Array);
+    next.catch(() => undefined);
+    ahead.push(next);
+    if (ahead.length >= (store.payload === undefined ? 1 : WHOLE_AHEAD)) yield (await ahead.shift()) as Uint8Array;
+  }
+  for (const rest of ahead) yield await rest;
 }
 
 function inSession(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
+import type { ReadPlan } from '../offload/read-plan.ts';
 import { hideInProjection } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { Point } from './instant.ts';
@@ -34,9 +35,11 @@ export const SORT_KEY = '_chronosSortKey';
 
 /** The heads a query finds: those that were current already. Sorted ones come as bytes, with their sort key. */
 export function findHeads(store: Store, query: PastQuery, session: mongo.ClientSession | undefined): mongo.FindCursor {
-  const { filter, at, sort, projection, hint } = query;
-  const options = sideOptions(query, sort, projection, session);
-  return store.head.find(both(filter, headCurrentAt(at)), hint === undefined ? options : { ...options, hint });
+  const { filter, at, sort, hint } = query;
+  const plan = planOf(store, query, query.projection);
+  const options = sideOptions(query, sort, plan.projection, session);
+  const heads = store.head.find(both(filter, headCurrentAt(at)), hint === undefined ? options : { ...options, hint });
+  return store.payload?.finishing(heads, plan.finish) ?? heads;
 }
 
 /** The version records a query finds: those that were current then. */
@@ -46,25 +49,36 @@ export function findRecords(
   session: mongo.ClientSession | undefined,
 ): mongo.FindCursor {
   const { at, projection } = query;
+  const plan = planOf(store, query, projection && recordProjection(projection));
   const { filter, hint } = recordSearch(store, query.filter, at, query.sort !== undefined && query.limit > 0);
   const sort = query.sort && recordSort(query.sort);
-  const options = sideOptions(query, sort, projection && recordProjection(projection), session);
-  return store.versions.find(filter, hint === undefined || query.unhinted ? options : { ...options, hint });
+  const options = sideOptions(query, sort, plan.projection, session);
+  const records = store.versions.find(filter, hint === undefined || query.unhinted ? options : { ...options, hint });
+  return store.payload?.finishing(records, plan.finish) ?? records;
+}
+
+/** How documents are read: without `_system` unless it shows, and with what of them is in object storage. */
+export function planOf(
+  { payload }: Store,
+  { visible }: Pick<PastQuery, 'visible'>,
+  projection: RawDocument | undefined,
+): ReadPlan {
+  if (payload !== undefined) return payload.readPlan(projection, visible, [SORT_KEY]);
+  return { projection: visible ? projection : hideInProjection(projection), finish: undefined };
 }
 
 function sideOptions(
-  { shared, skip, limit, visible, explaining }: PastQuery,
+  { shared, skip, limit, explaining }: PastQuery,
   sort: Sort | undefined,
   projection: RawDocument | undefined,
   session: mongo.ClientSession | undefined,
 ): mongo.FindOptions {
-  const shown = visible ? projection : hideInProjection(projection);
   return {
     ...shared,
     ...(session === undefined ? {} : { session }),
     ...(limit === 0 ? {} : { limit: skip + limit }),
-    ...(sort === undefined && shown !== undefined ? { projection: shown } : {}),
-    ...(sort === undefined ? {} : sortedOptions(sort, shown)),
+    ...(sort === undefined && projection !== undefined ? { projection } : {}),
+    ...(sort === undefined ? {} : sortedOptions(sort, projection)),
     ...(explaining === true ? { raw: false } : {}),
   };
 }

@@ -3,6 +3,7 @@ import { canonicalKey } from '../bson/compare.ts';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
+import { checkPipeline, type MapOf } from '../offload/offload-pipeline.ts';
 import { showsSystem } from '../system/show.ts';
 import type { Instant, RawDocument } from '../types.ts';
 import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './instant.ts';
@@ -41,6 +42,14 @@ const SHARED = [
 
 type Session = mongo.ClientSession | undefined;
 
+export interface PastReaderOptions {
+  /** Whether `_system` shows. */
+  readonly visible: boolean;
+  readonly isVersioned: (collection: string) => boolean;
+  /** What collections keep in MongoDB, where that is not all of their documents. */
+  readonly mapOf: MapOf;
+}
+
 /**
  * Answers the driver's reading calls as of the instant in their options. An answer that takes more than one command
  * takes them all in one snapshot, or in the caller's transaction: beside writers it would miss or repeat documents.
@@ -49,11 +58,13 @@ export class PastReader {
   readonly #store: Store;
   readonly #visible: boolean;
   readonly #isVersioned: (collection: string) => boolean;
+  readonly #mapOf: MapOf;
 
-  constructor(store: Store, visible: boolean, isVersioned: (collection: string) => boolean) {
+  constructor(store: Store, { visible, isVersioned, mapOf }: PastReaderOptions) {
     this.#store = store;
     this.#visible = visible;
     this.#isVersioned = isVersioned;
+    this.#mapOf = mapOf;
   }
 
   find(filter: Filter, options: DriverOptions): PastCursor {
@@ -106,14 +117,21 @@ export class PastReader {
   aggregate(pipeline: readonly RawDocument[], options: DriverOptions): mongo.AggregationCursor {
     if (options.session?.inTransaction()) throw aggregateInTransaction();
     const { chronos: _read, ...rest } = options;
-    const past = new PastPipeline(this.#store, this.#instant(options), this.#visible, this.#isVersioned);
-    return consistentAggregate(this.#store, past.of(this.#store.head.collectionName, pipeline), rest);
+    const { head, payload } = this.#store;
+    const result = checkPipeline(head.collectionName, pipeline, this.#mapOf);
+    const fetched = payload !== undefined && result === 'documents' ? payload : undefined;
+    const shown = this.#visible || fetched !== undefined;
+    const past = new PastPipeline(this.#store, this.#instant(options), shown, this.#isVersioned);
+    const cursor = consistentAggregate(this.#store, past.of(head.collectionName, pipeline), rest);
+    return fetched === undefined
+      ? cursor
+      : fetched.finishing(cursor, fetched.readPlan(undefined, this.#visible).finish);
   }
 
   #all(query: PastQuery, callers: Session): Promise<RawDocument[]> {
     return withIndexes(query, (hinted) => {
       const union = isConsistent(callers) ? undefined : unionOf(this.#store, hinted);
-      if (union !== undefined) return cursorOf(union).toArray();
+      if (union !== undefined) return cursorOf(this.#store, union).toArray();
       return inSnapshot(this.#store, callers, (session) => readAllPast(this.#store, hinted, session));
     });
   }
@@ -121,7 +139,7 @@ export class PastReader {
   async *#oneByOne(query: PastQuery, callers: Session): AsyncGenerator<RawDocument> {
     if (isConsistent(callers)) return yield* readPast(this.#store, query, callers);
     const union = unionOf(this.#store, query);
-    if (union !== undefined) return yield* cursorOf(union);
+    if (union !== undefined) return yield* cursorOf(this.#store, union);
     const { session, documents, first } = await onceAvailable(() => this.#begun(query));
     try {
       if (first.done !== true) yield first.value;
@@ -204,8 +222,10 @@ interface Begun {
   readonly first: IteratorResult<RawDocument>;
 }
 
-function cursorOf({ collection, stages, options }: Union): mongo.AggregationCursor<RawDocument> {
-  return inItsSnapshot(collection.aggregate([...stages], options));
+function cursorOf({ payload }: Store, union: Union): mongo.AggregationCursor<RawDocument> {
+  const { collection, stages, options, finish } = union;
+  const cursor = inItsSnapshot(collection.aggregate([...stages], options));
+  return payload?.finishing(cursor, finish) ?? cursor;
 }
 
 const BAD_VALUE = 2;

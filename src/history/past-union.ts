@@ -1,9 +1,10 @@
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
-import { hideInProjection, isAggregationSlice } from '../system/hide.ts';
+import type { ReadPlan } from '../offload/read-plan.ts';
+import { isAggregationSlice } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import { both, headCurrentAt } from './interval.ts';
-import { type PastQuery, RECORD_STAGES } from './past-query.ts';
+import { type PastQuery, planOf, RECORD_STAGES } from './past-query.ts';
 import { recordSearch } from './record-search.ts';
 import { recordSort, type Sort, sortStage } from './sort.ts';
 
@@ -12,6 +13,8 @@ export interface Union {
   readonly collection: Store['head'];
   readonly stages: readonly RawDocument[];
   readonly options: mongo.AggregateOptions;
+  /** What is made of its rows. */
+  readonly finish: ReadPlan['finish'];
 }
 
 /**
@@ -19,14 +22,15 @@ export interface Union {
  * to be told an index on both sides. Not for transactions, in which the server has no `$unionWith`.
  */
 export function unionOf(store: Store, query: PastQuery): Union | undefined {
-  const { filter, at, sort, projection, skip, limit, hint, shared, visible } = query;
+  const { filter, at, sort, skip, limit, hint, shared, visible } = query;
+  const { projection, finish } = planOf(store, query, query.projection);
   const found = recordSearch(store, filter, at, sort !== undefined && limit > 0);
   const search = query.unhinted === true ? { filter: found.filter, hint: undefined } : found;
   if (isOfFindOnly(projection) || (hint !== undefined && search.hint !== undefined)) return undefined;
 
   const heads = [{ $match: both(filter, headCurrentAt(at)) }, ...topOf(query, sort)];
   const bySort = sort && recordSort(sort);
-  const asDocuments = visible ? RECORD_STAGES : RECORD_STAGES.slice(0, 1);
+  const asDocuments = visible || finish !== undefined ? RECORD_STAGES : RECORD_STAGES.slice(0, 1);
   const records = [{ $match: search.filter }, ...topOf(query, bySort), ...asDocuments];
 
   const recordsFirst = search.hint !== undefined;
@@ -41,8 +45,9 @@ export function unionOf(store: Store, query: PastQuery): Union | undefined {
       ...(sort === undefined ? [] : [sortStage(sort)]),
       ...(skip === 0 ? [] : [{ $skip: skip }]),
       ...(limit === 0 ? [] : [{ $limit: limit }]),
-      ...projecting(visible ? projection : hideInProjection(projection)),
+      ...projecting(projection),
     ],
+    finish,
     options: { ...shared, ...(used === undefined ? {} : { hint: used }), readConcern: { level: 'snapshot' } },
   };
 }

@@ -1,9 +1,9 @@
 import { BsonType, encodedSize, findElement } from '../bson/elements.ts';
 import { RawWriter } from '../bson/raw-writer.ts';
 import { rebuild, withElement } from '../bson/rebuild.ts';
+import type { BlobReference } from '../types.ts';
 import { encodeBase64 } from './base64-text.ts';
 import { isLeaf, type PathTree, pathTree } from './path-tree.ts';
-import type { BlobReference } from './split-document.ts';
 
 /** A blob and where in the document it goes. */
 export interface JoinBlob {

@@ -2,6 +2,7 @@ import { BsonType, type Element, encodedSize } from '../bson/elements.ts';
 import { RawWriter } from '../bson/raw-writer.ts';
 import { type Fate, type RawValue, rebuild } from '../bson/rebuild.ts';
 import { ExternalizationError } from '../errors.ts';
+import type { BlobReference } from '../types.ts';
 import { decodeBase64, decodedLength } from './base64-text.ts';
 import { type Digest, digestOf } from './digest.ts';
 import { type Branch, isLeaf, type PathTree } from './path-tree.ts';
@@ -14,15 +15,6 @@ export interface BlobLocation {
   readonly blobKey: string;
   /** Where its text is kept, if it has one. */
   readonly textKey?: string | undefined;
-}
-
-/** All that is known of a stored blob, and needed to put it back where it was. */
-export interface BlobReference extends BlobLocation, Digest {
-  /** The keys that lead to it, indexes of lists among them. */
-  readonly path: readonly string[];
-  readonly contentType: string;
-  /** What stood before the base64, such as `data:image/png;base64,`. */
-  readonly head?: string | undefined;
 }
 
 /** A blob that was found in a document. */

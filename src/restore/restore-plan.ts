@@ -2,11 +2,12 @@ import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
-import { preImage, systemOfBytes } from '../commit/version-record.ts';
-import { storedVersionAt } from '../history/document-history.ts';
+import { preImage } from '../commit/version-record.ts';
+import { storedVersionAt, whole } from '../history/document-history.ts';
 import type { Point } from '../history/instant.ts';
 import { both, headCurrentAt, recordCurrentAt, recordEndsAfter } from '../history/interval.ts';
 import { recordFilter } from '../history/record-paths.ts';
+import { systemOfBytes } from '../system/bookkeeping.ts';
 import { BY_ID_AND_END } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
@@ -90,7 +91,8 @@ async function straysAt(
   if (Object.keys(filter).length === 0) return [];
   const unmatched = { $nor: [recordFilter(filter)] } as Filter;
   const records = store.versions.find(both(recordsOf(ids, at), unmatched), { raw: true });
-  return (await records.toArray()).map((bytes) => restorableRecord(store, bytes as unknown as Uint8Array));
+  const found = await records.toArray();
+  return Promise.all(found.map((bytes) => restorableRecord(store, bytes as unknown as Uint8Array)));
 }
 
 /** Versions that were current at the instant and are not any more, in the order of their documents' ids. */
@@ -98,7 +100,7 @@ async function* superseded(store: Store, { at, filter, pageSize }: RestoreScope)
   const order = { sort: BY_ID_AND_END, hint: BY_ID_AND_END } as const;
   const records = store.versions.find(recordsAt(filter, at), { ...order, raw: true, batchSize: pageSize });
   for await (const page of pagesOf(records, pageSize)) {
-    const versions = page.map((bytes) => restorableRecord(store, bytes));
+    const versions = await Promise.all(page.map((bytes) => restorableRecord(store, bytes)));
     yield { looked: page.length, steps: await stepsFor(store, versions) };
   }
 }
@@ -109,7 +111,7 @@ async function stepsFor(store: Store, versions: readonly Restorable[]): Promise<
   const byId = new Map<string, Uint8Array>();
   for await (const head of heads) {
     const bytes = head as unknown as Uint8Array;
-    byId.set(idKey(preImage(store.bson, bytes).id), bytes);
+    byId.set(idKey(preImage(store.bson, bytes).id), await whole(store, bytes));
   }
   return versions.map((version) => {
     const head = byId.get(idKey(version.id));
@@ -119,7 +121,8 @@ async function stepsFor(store: Store, versions: readonly Restorable[]): Promise<
   });
 }
 
-function restorableRecord(store: Store, bytes: Uint8Array): Restorable {
+async function restorableRecord(store: Store, row: Uint8Array): Promise<Restorable> {
+  const bytes = await whole(store, row);
   return restorable(store, { bytes, system: systemOfBytes(store.bson, bytes), isHead: false });
 }
 

@@ -4,8 +4,8 @@ import { isDuplicateKey } from '../commit/mongo-errors.ts';
 import { once } from '../commit/once.ts';
 import { requireUnerased } from '../commit/past-life.ts';
 import type { Store } from '../commit/store.ts';
-import { systemOfBytes } from '../commit/version-record.ts';
 import type { StoredVersion } from '../history/document-history.ts';
+import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { ChronosWriteOptions } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
 

@@ -12,7 +12,7 @@ export function hideInProjection(projection: RawDocument | undefined | null): Ra
   return isExclusion(projection) && !namesSystem(projection) ? { ...projection, _system: 0 } : projection;
 }
 
-function isExclusion(projection: RawDocument): boolean {
+export function isExclusion(projection: RawDocument): boolean {
   const entries = Object.entries(projection);
   const decisive = entries.filter(([key]) => key !== '_id');
   if (decisive.length === 0) return entries.every(([, value]) => isZero(value));

@@ -1,0 +1,50 @@
+import type { Store } from '../commit/store.ts';
+import { ConfigError } from '../errors.ts';
+import type { MarkReport } from '../offload/mark-processed.ts';
+import type { PayloadTier } from '../offload/payload-tier.ts';
+
+export interface FlushOptions {
+  /**
+   * For how long object storage is waited for, in milliseconds.
+   * @default 60000
+   */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** What marking versions as processed takes: somebody who means it. */
+export interface MarkOptions {
+  readonly confirm?: boolean | undefined;
+  /**
+   * Only count what would be marked.
+   * @default false
+   */
+  readonly dryRun?: boolean | undefined;
+}
+
+export async function flush({ payload }: Store, { deadlineMs }: FlushOptions = {}): Promise<void> {
+  await payload?.flush(deadlineMs);
+}
+
+export async function markByTtl(store: Store, hours: number, options: MarkOptions = {}): Promise<MarkReport> {
+  if (typeof hours !== 'number' || !(hours >= 0)) {
+    throw new ConfigError({ message: `Cannot mark what is older than ${hours} hours: expected a number from 0` });
+  }
+  return confirmed(store, options).markByTtl(hours, options.dryRun === true);
+}
+
+export async function markItem(store: Store, id: unknown, options: MarkOptions = {}): Promise<boolean> {
+  return (await confirmed(store, options).mark(id, options.dryRun === true)) > 0;
+}
+
+function confirmed({ payload, head }: Store, { confirm, dryRun }: MarkOptions): PayloadTier {
+  const what = `Cannot mark versions of ${head.collectionName} as processed`;
+  if (payload === undefined) {
+    throw new ConfigError({
+      message: `${what}: its payloads are not kept in object storage. Apply the plugin with payload`,
+    });
+  }
+  if (confirm === true || dryRun === true) return payload;
+  throw new ConfigError({
+    message: `${what} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to count them`,
+  });
+}

@@ -1,0 +1,81 @@
+import type { mongo } from 'mongoose';
+import { PayloadIntegrityError, PayloadMissingError, StorageError } from '../errors.ts';
+import {
+  type BulkItem,
+  type CapturedDelete,
+  type CapturedInsert,
+  type CapturedUpdate,
+  returnsDocument,
+} from './captured-write.ts';
+import type { Store } from './store.ts';
+import type { PreImage } from './version-record.ts';
+
+/**
+ * Documents of which only a part is in MongoDB met a write that needs them whole. Nothing was written, or what was is
+ * undone with the transaction.
+ */
+export class PayloadAway extends Error {
+  override readonly name = 'PayloadAway';
+  readonly documents: readonly PreImage[];
+
+  constructor(documents: readonly PreImage[]) {
+    super(`The payload of ${documents.length} documents is not in MongoDB`);
+    this.documents = documents;
+  }
+}
+
+export function isAway({ system }: PreImage): boolean {
+  return system.state === 'processed';
+}
+
+/**
+ * Whether a write needs the document that it meets whole. A deletion and a replacement that return nothing do not: the
+ * version that is kept goes on to refer to its payload.
+ */
+export function needsPayload(write: CapturedUpdate | CapturedDelete): boolean {
+  if (write.kind === 'delete') return returnsDocument(write);
+  return write.method !== 'replaceOne' || write.change.form !== 'replacement';
+}
+
+/** @throws PayloadAway unless all of the documents are whole */
+export function requireWhole(documents: readonly PreImage[]): void {
+  const away = documents.filter(isAway);
+  if (away.length > 0) throw new PayloadAway(away);
+}
+
+/** @throws ConfigError for a write that looks for its documents by what is in object storage */
+export function requireInline({ payload }: Store, write: Exclude<BulkItem, CapturedInsert>): void {
+  if (payload === undefined) return;
+  payload.requireFilter('write', write.filter);
+  payload.requireSort('sort', write.options.sort);
+}
+
+/** Whether an error says that the payload of some document could not be had. */
+export function isAboutPayload(error: unknown): boolean {
+  if (error instanceof StorageError) return !error.committed;
+  return [PayloadAway, PayloadMissingError, PayloadIntegrityError].some((kind) => error instanceof kind);
+}
+
+/** More than that meet documents whose payload somebody takes away again and again. */
+const ATTEMPTS = 10;
+
+/**
+ * Carries out a write, and once more where it met documents that are not whole, after their payloads were fetched and
+ * put back. The transaction it runs in sees to it that nobody takes them away in between.
+ *
+ * @param session of a transaction that goes on, if the write runs in one
+ */
+export async function withPayloads<T>(
+  { payload }: Store,
+  session: mongo.ClientSession | undefined,
+  write: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof PayloadAway) || payload === undefined || attempt === ATTEMPTS) throw error;
+      await payload.bringBack(error.documents, session);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { decodeExact } from '../bson/exact.ts';
+import { splitDocument } from '../payload/split-document.ts';
+import type { RawDocument } from '../types.ts';
+import { eachAtOnce } from './at-once.ts';
+import { isStored } from './is-stored.ts';
+import { idsIn, rowsIn } from './outbox.ts';
+import { inState, type Row, stillThere } from './row.ts';
+import { knownBlob, type Offloading } from './upload-row.ts';
+
+/** What became of versions whose payload is to leave MongoDB. */
+export interface MarkReport {
+  /** Versions of which only the part to search by is left in MongoDB; in a dry run, of which it would be. */
+  readonly itemsProcessed: number;
+  readonly dryRun: boolean;
+}
+
+const PAGE = 200;
+const AT_ONCE = 8;
+
+/** Marks all versions that are stored and were written before an instant. */
+export async function markDue(target: Offloading, until: Date, dryRun: boolean): Promise<number> {
+  let count = 0;
+  for await (const ids of idsIn(target, 'new', until, PAGE)) {
+    const isDue = ({ system }: Row) => system.updatedAt === undefined || system.updatedAt <= until;
+    count += await markDocuments(target, ids, isDue, dryRun);
+  }
+  return count;
+}
+
+/** Marks the versions of some documents that are stored. */
+export async function markDocuments(
+  target: Offloading,
+  ids: readonly unknown[],
+  isMeant: (row: Row) => boolean,
+  dryRun: boolean,
+): Promise<number> {
+  let count = 0;
+  await eachAtOnce(rowsIn(target, 'new', ids), AT_ONCE, async (row) => {
+    if (isMeant(row) && (dryRun || (await markRow(target, row)))) count += 1;
+  });
+  return count;
+}
+
+/**
+ * Leaves of a version in MongoDB only the part to search by, once it is certain that the whole can be had: its objects
+ * are there, and are what was stored. It is no change of the document, and makes no version.
+ *
+ * @returns whether it was done: a row that has become another version meanwhile stays as it is, and so does one whose
+ *   objects are not what they were
+ */
+export async function markRow(target: Offloading, row: Row): Promise<boolean> {
+  const { bson, head, versions, map, stores } = target;
+  if (!(await isStored(stores, row.system))) return false;
+  const locate = (blob: Parameters<typeof knownBlob>[0]) => {
+    const known = knownBlob(blob, [row.system]);
+    if (known === undefined) throw new Error(`Version ${row.system.ov} refers to no blob at ${blob.path.join('.')}`);
+    return known;
+  };
+  const { inline } = splitDocument(row.bytes, { map, locate });
+  const left = decodeExact(bson, inState(bson, inline, 'processed')) as RawDocument;
+  const collection = row.isHead ? head : versions;
+  const { matchedCount } = await collection.replaceOne(stillThere(row), left, { writeConcern: { w: 'majority' } });
+  return matchedCount > 0;
+}

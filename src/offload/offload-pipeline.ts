@@ -1,0 +1,194 @@
+import { ConfigError } from '../errors.ts';
+import { uncovered, WHOLE_DOCUMENT } from '../payload/covered-by.ts';
+import type { PayloadMap } from '../payload/payload-map.ts';
+import { isExclusion, operatorOf } from '../system/hide.ts';
+import type { RawDocument } from '../types.ts';
+import { pathsOfExpression, pathsOfFilter, pathsOfSort } from './needed-paths.ts';
+
+/** What a collection keeps in MongoDB; undefined for one whose documents are all whole there. */
+export type MapOf = (collection: string) => PayloadMap | undefined;
+
+/** What comes out of a pipeline: documents as they are in MongoDB, or values that were made of them. */
+export type PipelineResult = 'documents' | 'values';
+
+/**
+ * Checks that a pipeline reads nothing but what stays in MongoDB, up to the stage that makes values of the documents.
+ *
+ * @returns whether documents come out, which have to be fetched
+ * @throws ConfigError naming the stage and the path, and what to do
+ */
+export function checkPipeline(
+  collection: string,
+  pipeline: readonly RawDocument[],
+  mapOf: MapOf,
+  result: PipelineResult = 'documents',
+): PipelineResult {
+  const check = new PipelineCheck(collection, mapOf, result);
+  for (const stage of pipeline) check.pass(stage);
+  return check.result();
+}
+
+/** Stages that let documents through as they are. */
+const TRANSPARENT = new Set(['$match', '$sort', '$skip', '$limit', '$sample']);
+/** Stages that read no documents of the collection. */
+const FOREIGN = new Set(['$collStats', '$indexStats', '$planCacheStats', '$changeStream', '$listSampledQueries']);
+/** Stages that make something new, of which nothing else is left. */
+const REBUILDING = new Set([
+  '$group',
+  '$bucket',
+  '$bucketAuto',
+  '$sortByCount',
+  '$count',
+  '$facet',
+  '$replaceRoot',
+  '$replaceWith',
+]);
+
+class PipelineCheck {
+  readonly #collection: string;
+  readonly #mapOf: MapOf;
+  readonly #map: PayloadMap | undefined;
+  /** Fields that the pipeline has added. */
+  readonly #made = new Set<string>();
+  #result: PipelineResult;
+  #alteredBy: string | undefined;
+
+  constructor(collection: string, mapOf: MapOf, result: PipelineResult) {
+    this.#collection = collection;
+    this.#mapOf = mapOf;
+    this.#map = mapOf(collection);
+    this.#result = this.#map === undefined ? 'values' : result;
+  }
+
+  pass(stage: RawDocument): void {
+    const operator = operatorOf(stage);
+    const value = stage[operator];
+    this.#joins(operator, value);
+    if (this.#result === 'documents') this.#documents(operator, value);
+  }
+
+  result(): PipelineResult {
+    if (this.#result === 'values' || this.#alteredBy === undefined) return this.#result;
+    throw new ConfigError({
+      message: `Cannot return whole documents of ${this.#collection} from a pipeline with ${this.#alteredBy}: the server does not have their payload, which is in object storage. End it with a $project or $group of indexed fields, or read with find()`,
+    });
+  }
+
+  #documents(operator: string, value: unknown): void {
+    if (operator === '$facet') this.#facet(value as Readonly<Record<string, readonly RawDocument[]>>);
+    else this.#require(operator, pathsRead(operator, value));
+    for (const path of fieldsMade(operator, value)) this.#made.add(path);
+    if (TRANSPARENT.has(operator)) return;
+    // A projection that names what is to be there leaves nothing else; one that names what is not leaves the rest.
+    const rebuilds = REBUILDING.has(operator) || (operator === '$project' && !isExclusion(value as RawDocument));
+    if (rebuilds || FOREIGN.has(operator)) this.#result = 'values';
+    else this.#alteredBy ??= operator;
+  }
+
+  #facet(facets: Readonly<Record<string, readonly RawDocument[]>>): void {
+    for (const stages of Object.values(facets)) {
+      const inner = checkPipeline(this.#collection, stages, this.#mapOf);
+      if (inner === 'documents') this.#require('$facet', [WHOLE_DOCUMENT]);
+    }
+  }
+
+  /** What a pipeline brings in of other collections cannot be fetched: it must not be more than they have in MongoDB. */
+  #joins(operator: string, value: unknown): void {
+    if (operator !== '$lookup' && operator !== '$unionWith' && operator !== '$graphLookup') return;
+    const join = (typeof value === 'string' ? { coll: value } : value) as Lookup;
+    const from = join.from ?? join.coll;
+    if (typeof from !== 'string' || this.#mapOf(from) === undefined) return;
+    const result = operator === '$graphLookup' ? 'documents' : checkPipeline(from, join.pipeline ?? [], this.#mapOf);
+    if (join.foreignField !== undefined) requireCovered(from, this.#mapOf(from), operator, [join.foreignField]);
+    if (result === 'documents') requireCovered(from, this.#mapOf(from), operator, [WHOLE_DOCUMENT]);
+  }
+
+  #require(operator: string, paths: readonly string[]): void {
+    const own = paths.filter((path) => ![...this.#made].some((made) => path === made || path.startsWith(`${made}.`)));
+    requireCovered(this.#collection, this.#map, operator, own);
+  }
+}
+
+/** Paths that stages name as such: `$geoNear` filters, `$setWindowFields` and `$fill` sort, `$densify` has a field. */
+function pathsNamed(value: unknown): readonly string[] {
+  if (!isRecord(value)) return [];
+  const { query, sortBy, field, key } = value;
+  const named = [field, key].filter((path) => typeof path === 'string');
+  return [...(isRecord(query) ? pathsOfFilter(query) : []), ...pathsOfSort(sortBy), ...named];
+}
+
+interface Lookup {
+  readonly from?: unknown;
+  readonly coll?: string;
+  readonly localField?: string;
+  readonly foreignField?: string;
+  readonly let?: RawDocument;
+  readonly pipeline?: readonly RawDocument[];
+  readonly as: string;
+}
+
+/** The paths of the documents that a stage reads. */
+function pathsRead(operator: string, value: unknown): readonly string[] {
+  switch (operator) {
+    case '$match':
+      return pathsOfFilter(value as RawDocument);
+    case '$sort':
+      return pathsOfSort(value);
+    case '$project':
+      return isExclusion(value as RawDocument) ? [] : Object.entries(value as RawDocument).flatMap(pathsProjected);
+    case '$lookup': {
+      const { localField, let: variables = {} } = value as Lookup;
+      return [...(localField === undefined ? [] : [localField]), ...pathsOfExpression(variables)];
+    }
+    case '$count':
+    case '$unset':
+      return [];
+    case '$out':
+    case '$merge':
+      return [WHOLE_DOCUMENT];
+    default:
+      return [...pathsOfExpression(value), ...pathsNamed(value)];
+  }
+}
+
+/** The fields that a stage adds. */
+function fieldsMade(operator: string, value: unknown): readonly string[] {
+  if (operator === '$set' || operator === '$addFields') return Object.keys(value as object);
+  return operator === '$lookup' || operator === '$graphLookup' ? [(value as Lookup).as] : [];
+}
+
+/** `{ a: { b: 1 } }` says the same as `{ 'a.b': 1 }`; what is no number is an expression. */
+function pathsProjected([path, value]: [string, unknown]): readonly string[] {
+  if (typeof value === 'number' || typeof value === 'boolean') return Number(value) === 0 ? [] : [path];
+  const isNested = isRecord(value) && !Object.keys(value).some((key) => key.startsWith('$'));
+  if (!isNested) return pathsOfExpression(value);
+  return Object.entries(value).flatMap(([key, inner]) => pathsProjected([`${path}.${key}`, inner]));
+}
+
+function isRecord(value: unknown): value is RawDocument {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** @throws ConfigError for a path that MongoDB does not have of all documents, whatever the state of those there are */
+export function requireCovered(
+  collection: string,
+  map: PayloadMap | undefined,
+  operation: string,
+  paths: readonly string[],
+): void {
+  if (map === undefined) return;
+  const [path] = uncovered(map, paths.map(withoutPositions));
+  if (path === undefined) return;
+  const what = path === WHOLE_DOCUMENT ? 'whole documents' : JSON.stringify(path);
+  const cure = path === WHOLE_DOCUMENT ? 'Name the fields that are needed' : `Add ${what} to indexed`;
+  throw new ConfigError({
+    message: `Cannot ${operation} by ${what} of ${collection}: it is in object storage, where the server cannot look. ${cure}, or read the documents and look yourself`,
+  });
+}
+
+/** Positions in lists are in what stays as they are in the whole. */
+function withoutPositions(path: string): string {
+  if (path === WHOLE_DOCUMENT) return path;
+  const names = path.split('.').filter((name) => !/^\d+$/.test(name));
+  return names.length === 0 ? path : names.join('.');
+}

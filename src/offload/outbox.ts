@@ -1,0 +1,55 @@
+import type { mongo } from 'mongoose';
+import { BY_ID } from '../system/version-indexes.ts';
+import type { PayloadState, RawDocument } from '../types.ts';
+import { type Row, rowOf } from './row.ts';
+import type { Offloading } from './upload-row.ts';
+
+/**
+ * Finds the rows that something is still to be done to. Those that are done, which are almost all of them, are not in
+ * it: of the three states, `processed` is the last in the alphabet.
+ */
+export const OUTBOX_INDEX = [
+  { '_system.state': 1, '_system.updatedAt': 1 },
+  { partialFilterExpression: { '_system.state': { $lt: 'processed' } } },
+] as const;
+
+const BATCH_ROWS = 20;
+
+/** Rows in a state, those of superseded versions first, each document's in the order of its versions. */
+export async function* rowsIn(
+  { head, versions, bson }: Offloading,
+  state: PayloadState,
+  ids: readonly unknown[],
+): AsyncGenerator<Row> {
+  const options = { raw: true, batchSize: BATCH_ROWS } as const;
+  const records = { '_id.id': { $in: ids }, '_system.state': state } as mongo.Filter<RawDocument>;
+  for await (const bytes of versions.find(records, { ...options, sort: BY_ID, hint: BY_ID })) {
+    yield rowOf(bson, bytes as unknown as Uint8Array, false);
+  }
+  const heads = { _id: { $in: ids as never[] }, '_system.state': state } as mongo.Filter<RawDocument>;
+  for await (const bytes of head.find(heads, { ...options, hint: { _id: 1 } })) {
+    yield rowOf(bson, bytes as unknown as Uint8Array, true);
+  }
+}
+
+/** The documents that have rows in a state, in pages. One may come twice. */
+export async function* idsIn(
+  { head, versions }: Offloading,
+  state: PayloadState,
+  until: Date | undefined,
+  pageSize: number,
+): AsyncGenerator<unknown[]> {
+  const due = until === undefined ? {} : { '_system.updatedAt': { $not: { $gt: until } } };
+  const filter = { '_system.state': state, ...due } as mongo.Filter<RawDocument>;
+  const options = { projection: { _id: 1 }, batchSize: pageSize } as const;
+  let page: unknown[] = [];
+  for (const collection of [versions, head]) {
+    for await (const { _id } of collection.find(filter, options)) {
+      page.push(collection === head ? _id : (_id as unknown as { id: unknown }).id);
+      if (page.length < pageSize) continue;
+      yield page;
+      page = [];
+    }
+  }
+  if (page.length > 0) yield page;
+}

@@ -1,0 +1,252 @@
+import type { mongo } from 'mongoose';
+import { decodeExact } from '../bson/exact.ts';
+import type { Clock } from '../clock.ts';
+import { StorageError } from '../errors.ts';
+import type { PayloadMap } from '../payload/payload-map.ts';
+import type { Bson, RawDocument } from '../types.ts';
+import { AtOnce } from './at-once.ts';
+import { eraseObjects } from './erase-objects.ts';
+import { type Finish, finishing } from './finishing-cursor.ts';
+import { type MarkReport, markDocuments, markDue } from './mark-processed.ts';
+import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
+import { checkPipeline, type MapOf, type PipelineResult, requireCovered } from './offload-pipeline.ts';
+import { idsIn, OUTBOX_INDEX } from './outbox.ts';
+import { PayloadReader } from './payload-reader.ts';
+import type { PayloadStores } from './payload-stores.ts';
+import { type ReadPlan, readPlan } from './read-plan.ts';
+import { inState, type Row, rowOf, stillThere } from './row.ts';
+import type { Offloading } from './upload-row.ts';
+import { Uploader, type WrittenVersion } from './uploader.ts';
+
+/** How the payloads of a collection are kept. */
+export interface TierOptions {
+  readonly stores: PayloadStores;
+  readonly map: PayloadMap;
+  readonly prefix: string;
+  readonly tenant?: string | undefined;
+  readonly devShadow?: DevShadow | undefined;
+  readonly batchWindowMs: number;
+  readonly ack: 'committed' | 'stored';
+}
+
+/** For how long the whole of a version stays in MongoDB after its payload is stored. */
+export interface DevShadow {
+  readonly ttlHours: number;
+  /** Above it, it goes as soon as it is stored. */
+  readonly maxBytesPerDoc?: number | undefined;
+}
+
+/** The collection the tier is for. */
+export interface TierCollection {
+  readonly head: mongo.Collection<RawDocument>;
+  readonly versions: mongo.Collection<RawDocument>;
+  readonly bson: Bson;
+  readonly clock: Clock;
+}
+
+/** A document that a write has met, of which only a part is in MongoDB. */
+interface Away {
+  readonly bytes: Uint8Array;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const ACK_DEADLINE_MS = 30_000;
+const FLUSH_DEADLINE_MS = 60_000;
+
+/** Keeps the payloads of one collection in object storage, and fetches them where they are needed. */
+export class PayloadTier {
+  readonly map: PayloadMap;
+  readonly #target: Offloading;
+  readonly #clock: Clock;
+  readonly #options: TierOptions;
+  readonly #reader: PayloadReader;
+  readonly #uploader: Uploader;
+  readonly #putBack = new AtOnce(16);
+  #sweepTimer: NodeJS.Timeout | undefined;
+
+  constructor({ head, versions, bson, clock }: TierCollection, options: TierOptions) {
+    const { stores, map, prefix, tenant, batchWindowMs } = options;
+    this.map = map;
+    this.#target = { head, versions, bson, stores, map, address: { prefix, collection: head.collectionName, tenant } };
+    this.#clock = clock;
+    this.#options = options;
+    this.#reader = new PayloadReader(bson, stores);
+    this.#uploader = new Uploader(this.#target, {
+      batchWindowMs,
+      onStored: (row) => this.#onStored(row),
+      onIdle: () => this.#sweepLater(),
+    });
+  }
+
+  /** Sees to it that what waits is found quickly, and goes on with what earlier processes have left. */
+  async prepare(): Promise<void> {
+    const [keys, options] = OUTBOX_INDEX;
+    await Promise.all([this.#target.head, this.#target.versions].map((one) => one.createIndex(keys, options)));
+    this.drain();
+  }
+
+  /** Whether writes are to wait until their payload is stored. */
+  get isAwaited(): boolean {
+    return this.#options.ack === 'stored';
+  }
+
+  /** Stores new versions that are committed, without anyone waiting for it. */
+  offer(versions: readonly WrittenVersion[]): void {
+    this.#uploader.offer(versions);
+  }
+
+  /** Stores what is left in the outbox, without anyone waiting for it. */
+  drain(): void {
+    this.#uploader.drain();
+  }
+
+  /**
+   * Waits until what was offered by now is stored, where writes are to wait for that.
+   *
+   * @param about the id of the document that was written, if it was one
+   * @throws StorageError with `committed` where object storage does not answer in time
+   */
+  async acknowledged(about?: unknown, deadlineMs = ACK_DEADLINE_MS): Promise<void> {
+    if (!this.isAwaited) return;
+    const ov = about === undefined ? undefined : this.#uploader.waitingVersion(about);
+    await this.#within(deadlineMs, this.#uploader.offered(), { committed: true, ov });
+  }
+
+  /**
+   * Waits until everything that is committed by now is stored, and what is due has left MongoDB.
+   *
+   * @throws StorageError when object storage does not answer in time
+   */
+  async flush(deadlineMs = FLUSH_DEADLINE_MS): Promise<void> {
+    await this.#within(deadlineMs, this.#uploader.hurry(), { committed: false });
+    await this.#sweep();
+  }
+
+  /** The row with all of its document. */
+  whole(row: Uint8Array): Promise<Uint8Array> {
+    return this.#reader.whole(row);
+  }
+
+  /** Puts what is missing of documents back into MongoDB. It is no change of them, and makes no version. */
+  async bringBack(documents: readonly Away[], session: mongo.ClientSession | undefined): Promise<void> {
+    const { bson, head } = this.#target;
+    const options = session === undefined ? MAJORITY : { session };
+    const one = async ({ bytes }: Away) => {
+      const whole = inState(bson, await this.#reader.whole(bytes), 'new');
+      await head.replaceOne(stillThere(rowOf(bson, bytes, true)), decodeExact(bson, whole) as RawDocument, options);
+    };
+    if (session === undefined) await Promise.all(documents.map((document) => this.#putBack.run(() => one(document))));
+    else for (const document of documents) await one(document);
+  }
+
+  /** Marks the versions that were written so many hours ago as processed. */
+  async markByTtl(hours: number, dryRun: boolean): Promise<MarkReport> {
+    const until = new Date(this.#clock.now().getTime() - hours * HOUR_MS);
+    return { itemsProcessed: await markDue(this.#target, until, dryRun), dryRun };
+  }
+
+  /** Marks all stored versions of one document as processed. */
+  async mark(id: unknown, dryRun: boolean): Promise<number> {
+    return markDocuments(this.#target, [id], () => true, dryRun);
+  }
+
+  /** Removes all objects of a document's versions up to `ov`, and forgets what was read of them. */
+  async erase(id: unknown, ov: number): Promise<number> {
+    this.#reader.forget();
+    return eraseObjects(this.#target, id, ov);
+  }
+
+  requireFilter(operation: string, filter: RawDocument): void {
+    requireCovered(this.#target.head.collectionName, this.map, operation, pathsOfFilter(filter));
+  }
+
+  requireSort(operation: string, sort: unknown): void {
+    requireCovered(this.#target.head.collectionName, this.map, operation, pathsOfSort(sort));
+  }
+
+  requirePath(operation: string, path: string): void {
+    requireCovered(this.#target.head.collectionName, this.map, operation, [path]);
+  }
+
+  checkPipeline(pipeline: readonly RawDocument[], mapOf: MapOf): PipelineResult {
+    return checkPipeline(this.#target.head.collectionName, pipeline, mapOf);
+  }
+
+  /** How documents are read for a projection. */
+  readPlan(projection: RawDocument | undefined, visible: boolean, kept?: readonly string[]): ReadPlan {
+    const { bson, head } = this.#target;
+    const context = {
+      bson,
+      map: this.map,
+      collection: head.collectionName,
+      whole: (row: Uint8Array) => this.#reader.whole(row),
+      project: (documents: readonly Uint8Array[], asked: RawDocument) => this.#projectedByServer(documents, asked),
+    };
+    return readPlan(context, projection, visible, kept);
+  }
+
+  /** A cursor that gives what a plan makes of its rows. */
+  finishing<C extends mongo.FindCursor | mongo.AggregationCursor>(cursor: C, finish: Finish | undefined): C {
+    return finish === undefined ? cursor : finishing(this.#target.bson, cursor, finish);
+  }
+
+  async #onStored({ id, system, bytes }: Row): Promise<void> {
+    const { devShadow } = this.#options;
+    if (devShadow?.maxBytesPerDoc === undefined || bytes.length <= devShadow.maxBytesPerDoc) return;
+    await markDocuments(this.#target, [id], (row) => row.system.ov === system.ov, false);
+  }
+
+  async #sweep(): Promise<void> {
+    const { devShadow } = this.#options;
+    if (devShadow === undefined) return;
+    await this.markByTtl(devShadow.ttlHours, false);
+    for await (const _ of idsIn(this.#target, 'new', undefined, 1)) return this.#sweepLater();
+  }
+
+  /** What has been stored now is due in as long as it stays. */
+  #sweepLater(): void {
+    const { devShadow } = this.#options;
+    if (devShadow === undefined || this.#sweepTimer !== undefined) return;
+    const delay = Math.min(Math.max(devShadow.ttlHours * HOUR_MS, 1_000), DAY_MS);
+    this.#sweepTimer = setTimeout(() => {
+      this.#sweepTimer = undefined;
+      this.#sweep().then(
+        () => undefined,
+        () => this.#sweepLater(),
+      );
+    }, delay).unref();
+  }
+
+  async #within(
+    ms: number,
+    work: Promise<unknown>,
+    { committed, ov }: { readonly committed: boolean; readonly ov?: number | undefined },
+  ): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, ms, 'late');
+    });
+    const outcome = await Promise.race([work, late]).finally(() => clearTimeout(timer));
+    if (outcome !== 'late') return;
+    const { head, stores } = this.#target;
+    throw new StorageError({
+      message: `Cannot store all payloads of ${head.collectionName} within ${ms} ms. They are in MongoDB, and are stored as soon as the ${stores.json.name} answers`,
+      store: stores.json.name,
+      retryable: !committed,
+      committed,
+      ov,
+      cause: this.#uploader.lastError,
+    });
+  }
+
+  async #projectedByServer(documents: readonly Uint8Array[], projection: RawDocument): Promise<Uint8Array[]> {
+    const { bson, head } = this.#target;
+    const { db } = head as unknown as { db: mongo.Db };
+    const given = documents.map((bytes) => ({ document: { $literal: decodeExact(bson, bytes) } }));
+    const stages = [{ $documents: given }, { $replaceWith: '$document' }, { $project: projection }];
+    return (await db.aggregate(stages, { raw: true }).toArray()) as unknown as Uint8Array[];
+  }
+}
+
+const MAJORITY = { writeConcern: { w: 'majority' } } as const;

@@ -1,0 +1,84 @@
+import { canonicalKey } from '../bson/compare.ts';
+import { rowsIn } from './outbox.ts';
+import type { Row } from './row.ts';
+import { type Known, type Offloading, uploadRow } from './upload-row.ts';
+
+/** Told of each version that has been stored. */
+export type OnStored = (row: Row) => Promise<void>;
+
+/** What is left of the documents whose versions were to be stored. */
+export interface Left {
+  /** The keys of those that could not be; `all` where nobody knows. */
+  readonly keys: ReadonlySet<string> | 'all';
+  readonly error?: unknown;
+}
+
+const UPLOADS_AT_ONCE = 8;
+
+/** Stores all versions of some documents that are not: those of one document one after the other, oldest first. */
+export async function uploadDocuments(target: Offloading, ids: readonly unknown[], onStored: OnStored): Promise<Left> {
+  const run = new UploadRun(target, onStored);
+  try {
+    for await (const row of rowsIn(target, 'new-not-synched', ids)) await run.begin(row);
+    await run.ended();
+    return { keys: run.left, error: run.error };
+  } catch (error) {
+    await run.ended();
+    return { keys: 'all', error };
+  }
+}
+
+class UploadRun {
+  readonly left = new Set<string>();
+  error: unknown;
+  readonly #target: Offloading;
+  readonly #onStored: OnStored;
+  readonly #running = new Set<Promise<void>>();
+  readonly #last = new Map<string, Promise<void>>();
+  readonly #known = new Map<string, Known[]>();
+
+  constructor(target: Offloading, onStored: OnStored) {
+    this.#target = target;
+    this.#onStored = onStored;
+  }
+
+  /** Waits until there is room for one more. */
+  async begin(row: Row): Promise<void> {
+    const key = canonicalKey(row.id);
+    const before = this.#last.get(key) ?? Promise.resolve();
+    const upload = before
+      .then(() => this.#upload(row, key))
+      .catch((error: unknown) => {
+        this.error = error;
+        this.left.add(key);
+      })
+      .finally(() => void this.#running.delete(upload));
+    this.#last.set(key, upload);
+    this.#running.add(upload);
+    if (this.#running.size >= UPLOADS_AT_ONCE) await Promise.race(this.#running);
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  async #upload(row: Row, key: string): Promise<void> {
+    const ofRun = this.#known.get(key) ?? [];
+    this.#known.set(key, ofRun);
+    const stored = await uploadRow(this.#target, row, [...ofRun, ...(await knownBefore(this.#target, row))]);
+    if (stored === undefined) return;
+    ofRun.push(stored);
+    await this.#onStored(row);
+  }
+}
+
+/** Where the version before has its payload, and the one whose content this one repeats. */
+async function knownBefore({ versions }: Offloading, { id, system }: Row): Promise<readonly Known[]> {
+  const { ov, restoredFrom } = system;
+  if (ov === 0) return [];
+  const ovs = restoredFrom === undefined ? [ov - 1] : [ov - 1, restoredFrom];
+  const before = versions.find({ '_id.id': id, '_id.ov': { $in: ovs } } as never, {
+    projection: { '_system.payload': 1, '_system.blobs': 1 },
+  });
+  return (await before.toArray()).map(({ _system }) => (_system ?? {}) as Known);
+}

@@ -1,0 +1,136 @@
+import type { mongo } from 'mongoose';
+import { encodeBody } from '../payload/body-codec.ts';
+import { checkDigest } from '../payload/check-digest.ts';
+import { type Digest, sameDigest } from '../payload/digest.ts';
+import { blobKeys, itemKey, type VersionAddress } from '../payload/payload-key.ts';
+import type { PayloadMap } from '../payload/payload-map.ts';
+import type { PayloadStore } from '../payload/payload-store.ts';
+import { type BlobLocation, type FoundBlob, splitDocument } from '../payload/split-document.ts';
+import type { BlobReference, Bson, PayloadReference, RawDocument, SystemFields } from '../types.ts';
+import type { PayloadStores } from './payload-stores.ts';
+import { documentOf, type Row, stillThere } from './row.ts';
+
+type Collection = mongo.Collection<RawDocument>;
+
+/** The collection whose payloads are kept, and how. */
+export interface Offloading {
+  readonly head: Collection;
+  readonly versions: Collection;
+  readonly bson: Bson;
+  readonly stores: PayloadStores;
+  readonly map: PayloadMap;
+  /** What the keys of all objects of the collection have in common. */
+  readonly address: Pick<VersionAddress, 'prefix' | 'collection' | 'tenant'>;
+}
+
+/** Where earlier versions have what a version may repeat. */
+export type Known = Pick<SystemFields, 'payload' | 'blobs'>;
+
+/** What a version refers to once it is stored. */
+interface Stored {
+  readonly payload: PayloadReference;
+  readonly blobs: readonly BlobReference[];
+  /** Takes away again what was put. */
+  readonly undo: () => Promise<void>;
+}
+
+/**
+ * Stores the payload of a version:
+ *
+ * 1. its blobs are put, then its JSON, each under a key that no other version has; what an earlier version has stored
+ *    already is referred to;
+ * 2. the row is marked, if it still holds that version: it may have become a version record meanwhile;
+ * 3. if it is gone altogether, so is what was put.
+ *
+ * After a crash it is done again from the start, and puts the same under the same keys.
+ *
+ * @returns what the version refers to; undefined where it is gone
+ */
+export async function uploadRow(target: Offloading, row: Row, known: readonly Known[]): Promise<Known | undefined> {
+  const stored = await store(target, row, known);
+  const { payload, blobs } = stored;
+  if (await marked(target, row, { payload, blobs })) return { payload, blobs };
+  if (await isStillThere(target, row)) return { payload, blobs };
+  await stored.undo();
+  return undefined;
+}
+
+async function store(target: Offloading, row: Row, known: readonly Known[]): Promise<Stored> {
+  const { bson, map, stores } = target;
+  const address = { ...target.address, id: row.id, ov: row.system.ov, incarnation: row.system.incarnation };
+  const locate = (blob: FoundBlob) => knownBlob(blob, known) ?? newLocation(stores, address, blob);
+  const { body, blobs: found } = splitDocument(documentOf(row), { map, locate });
+  const blobs = found.map(({ reference }) => reference);
+  const isNew = ({ reference }: (typeof found)[number]) => knownBlob(reference, known) === undefined;
+  const put: (() => Promise<void>)[] = [];
+  for (const { reference, found: blob } of found.filter(isNew)) {
+    const { blobKey, textKey, contentType } = reference;
+    put.push(() => stores.content.delete(blobKey));
+    requireSame(stores.content, blobKey, await stores.content.put(blobKey, blob.bytes, { contentType }), reference);
+    if (textKey === undefined || blob.text === undefined) continue;
+    put.push(() => stores.content.delete(textKey));
+    await stores.content.put(textKey, blob.text, { contentType: 'text/plain; charset=utf-8' });
+  }
+  const { bytes, ...facts } = await encodeBody(bson, body);
+  const before = known.find(({ payload }) => payload !== undefined && sameDigest(payload, facts))?.payload;
+  const payload = before ?? { key: itemKey(address), ...facts };
+  if (before === undefined) {
+    put.push(() => stores.json.delete(payload.key));
+    const options = { contentType: 'application/json', contentEncoding: facts.encoding };
+    requireSame(stores.json, payload.key, await stores.json.put(payload.key, bytes, options), facts);
+  }
+  const undo = async () => {
+    await Promise.all(put.map((remove) => remove()));
+  };
+  return { payload, blobs, undo };
+}
+
+/** A store that has kept something else than it was given is not to be trusted with the only copy. */
+function requireSame({ name }: PayloadStore, key: string, found: Digest, expected: Digest): void {
+  checkDigest({ store: name, key }, found, expected);
+}
+
+/** Where an equal blob is kept already. */
+export function knownBlob(blob: Pick<FoundBlob, 'path' | 'sha256' | 'length'>, known: readonly Known[]) {
+  const path = JSON.stringify(blob.path);
+  const before = known
+    .flatMap(({ blobs = [] }) => blobs)
+    .find((one) => sameDigest(one, blob) && JSON.stringify(one.path) === path);
+  if (before === undefined) return undefined;
+  const { contentBucket, blobKey, textKey } = before;
+  return { contentBucket, blobKey, ...(textKey === undefined ? {} : { textKey }) };
+}
+
+function newLocation({ content }: PayloadStores, address: VersionAddress, { path, text }: FoundBlob): BlobLocation {
+  const { blobKey, textKey } = blobKeys({ ...address, path });
+  return { contentBucket: content.name, blobKey, ...(text === undefined ? {} : { textKey }) };
+}
+
+/** A head may have been superseded while its payload was on its way: then it is a record that is to be marked. */
+async function marked({ head, versions }: Offloading, row: Row, known: Known): Promise<boolean> {
+  const refers = { '_system.payload': known.payload, ...(known.blobs?.length ? { '_system.blobs': known.blobs } : {}) };
+  const update = { $set: { '_system.state': 'new', ...refers } };
+  for (const one of whereabouts(row)) {
+    const collection = one.isHead ? head : versions;
+    const { matchedCount } = await collection.updateOne(stillThere(one, 'new-not-synched'), update);
+    if (matchedCount > 0) return true;
+  }
+  return false;
+}
+
+async function isStillThere({ head, versions }: Offloading, row: Row): Promise<boolean> {
+  for (const one of whereabouts(row)) {
+    const collection = one.isHead ? head : versions;
+    const found = await collection.findOne(versionFilter(one), { projection: { _id: 1 } });
+    if (found !== null) return true;
+  }
+  return false;
+}
+
+function whereabouts(row: Row): readonly Row[] {
+  return row.isHead ? [row, { ...row, isHead: false }] : [row];
+}
+
+function versionFilter(row: Row) {
+  return stillThere({ ...row, system: { ov: row.system.ov } });
+}
