@@ -54,7 +54,6 @@ export type {
   ObjectPage,
   PayloadBuckets,
   PayloadStore,
-  PayloadStore,
   PresignedUrl,
   PresignOptions,
   PutOptions,
