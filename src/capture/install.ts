@@ -134,6 +134,7 @@ function committerOf(
     return known;
   }
   const { mongo: driverModule, driver: drivers } = conn.base as unknown as MongooseInternals;
+  let indexes: Store['indexes'] | undefined;
   const base: Store = {
     head: driver,
     versions: (conn.db as mongo.Db).collection<RawDocument>(versionsOf(native.name)),
@@ -145,7 +146,11 @@ function committerOf(
     collectionVersion: options.collectionVersion,
     validate: options.validate,
     tenantField: rowsOf(model)?.field,
-    indexes: mirroredIndexes(model.schema, rowsOf(model)?.field),
+    /** Not before somebody asks: most tenants are read far more often than written to. */
+    get indexes() {
+      indexes ??= mirroredIndexes(model.schema, rowsOf(model)?.field);
+      return indexes;
+    },
   };
   const { payload } = options;
   const store = payload === undefined ? base : offloading(base, model, options, payload);

@@ -18,7 +18,10 @@ export function problemOfTemplate(template: string): string | undefined {
  * no tenant's id has a `+`. So different tenants have different names.
  */
 export function fillTemplate(template: string, tenantId: string): string {
-  return template.replace(PLACEHOLDER, () => tenantId.replace(/[A-Z]/g, (capital) => `+${capital.toLowerCase()}`));
+  const [before = '', after = ''] = template.split(PLACEHOLDER);
+  const small = tenantId.toLowerCase();
+  const name = small === tenantId ? tenantId : tenantId.replace(/[A-Z]/g, (capital) => `+${capital.toLowerCase()}`);
+  return before + name + after;
 }
 
 /** Whether some tenant's name by one template could be that of another by a different template, or a fixed name. */

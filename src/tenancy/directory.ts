@@ -169,21 +169,21 @@ export class Directory {
     const known = this.#places.get(id);
     if (known !== undefined) return known;
     const dbName = nameIn(database, tenantId);
-    const connection = this.#connectionOf(database, id, { ...route, dbName, ...identityOf(database) });
+    const connection = this.#connectionOf(database, id, () => hashContext(database, dbName, route));
     const isSpread = database.connections.length > 1 && tenantId === undefined;
     const place = new Place({ id: isSpread ? `${id}@${connection}` : id, database, connection, dbName, tenantId });
     if (!isSpread) this.#places.set(id, place);
     return place;
   }
 
-  #connectionOf({ key, connections }: Database, id: string, context: HashContext): string {
+  #connectionOf({ key, connections }: Database, id: string, context: () => HashContext): string {
     const pinned = this.#pinned.get(id);
     if (pinned !== undefined) return pinned;
     const [first, ...rest] = connections;
     if (first === undefined) throw mismatch(`leads to ${quoted(key)}, which is on no connection`);
     if (rest.length === 0) return first;
     const { chooseKey, hashAlgo } = this.#config.routing;
-    const hashed: unknown = chooseKey(context);
+    const hashed: unknown = chooseKey(context());
     if (typeof hashed !== 'string' || hashed === '') {
       throw mismatch(
         `leads to ${quoted(key)}, which is spread over connections, and routing.chooseKey finds nothing in it to hash`,
@@ -245,8 +245,11 @@ function nameIn({ kind, dbName }: Database, tenantId: string | undefined): strin
   return kind === 'template' && tenantId !== undefined ? fillTemplate(dbName, tenantId) : dbName;
 }
 
-function identityOf({ key, databaseType, tier, extIdentifier }: Database): HashContext {
-  return { key, databaseType, tier, extIdentifier };
+/** What can be hashed. All that a tenant has is on one connection, so nothing but the tenant says on which. */
+function hashContext(database: Database, dbName: string, { tenantId, collection, objectId }: Route): HashContext {
+  const { key, databaseType, tier, extIdentifier } = database;
+  const ofTenant = { key, databaseType, tier, extIdentifier, tenantId, dbName };
+  return tenantId === undefined ? { ...ofTenant, collection, objectId } : ofTenant;
 }
 
 /**

@@ -103,8 +103,19 @@ function sharedMembers(client: Connection): Connection {
 
 /** Before the connection is open for the first time there is no client. */
 function databaseOf(client: Connection, name: string): mongo.Db | undefined {
-  const { client: driver } = client as unknown as { client?: mongo.MongoClient | null };
-  return driver === undefined || driver === null ? undefined : driver.db(name);
+  const { client: driver, base } = client as unknown as { client?: mongo.MongoClient | null; base: MongooseOf };
+  return driver === undefined || driver === null ? undefined : new base.mongo.Db(driver, name, optionsOf(driver));
+}
+
+type MongooseOf = { readonly mongo: { readonly Db: typeof mongo.Db } };
+
+const clientOptions = new WeakMap<mongo.MongoClient, mongo.DbOptions>();
+
+/** Those that `client.db()` hands on, too: it copies some hundred of them for every database. */
+function optionsOf(driver: mongo.MongoClient): mongo.DbOptions {
+  const options = clientOptions.get(driver) ?? driver.options;
+  clientOptions.set(driver, options);
+  return options;
 }
 
 function refused(name: string): Method {

@@ -202,17 +202,17 @@ type Route = RouteContext & { readonly collection: string };
 
 /** A route with what the entity says of itself, and with the tenant of the context where it names nobody's data. */
 function completedRoute(entity: EntityDefinition | undefined, route: Route): Route {
-  const { databaseType, tier } = entity ?? {};
   if (Object.hasOwn(route, 'tenantId')) requireTenantId(route.tenantId);
-  for (const [part, own] of Object.entries({ databaseType, tier })) {
-    const given = route[part as 'databaseType' | 'tier'];
+  for (const part of ['databaseType', 'tier'] as const) {
+    const [own, given] = [entity?.[part], route[part]];
     if (own !== undefined && given !== undefined && given !== own) {
       throw new RouteMismatchError({
         message: `Cannot use ${entity?.name} with ${part} ${JSON.stringify(given)}: its entity is for ${JSON.stringify(own)}`,
       });
     }
   }
-  const completed = { ...route, databaseType: route.databaseType ?? databaseType, tier: route.tier ?? tier };
+  const { databaseType = entity?.databaseType, tier = entity?.tier } = route;
+  const completed = { ...route, databaseType, tier };
   const namesSomebody =
     route.tenantId !== undefined ||
     route.key !== undefined ||

@@ -21,6 +21,9 @@ const spread = (routing: object = {}, servers: readonly string[] = SERVERS) =>
     }),
   );
 
+/** Where a tenant is of whom nothing is known but what is hashed. */
+const spreadOf = (hashed: string) => spread({ chooseKey: () => hashed }).place({ key: 'events' }).connection;
+
 const connectionsOf = (directory: Directory, count: number) => {
   const ids = Array.from({ length: count }, (_, n) => `t${n}`);
   for (const id of ids) directory.add(id, [{ database: 'many' }]);
@@ -71,6 +74,12 @@ describe('a database that is spread over connections', () => {
       collection: 'events',
       objectId: '0',
     });
+    const byCollection = spread({ chooseKey: (context: HashContext) => context.collection ?? 'none' });
+    byCollection.add('a', [{ database: 'many' }]);
+    const collections = Array.from({ length: 50 }, (_, n) => `c${n}`);
+    const placesOfA = collections.map((collection) => byCollection.place({ tenantId: 'a', key: 'many', collection }));
+    expect(new Set(placesOfA).size).toBe(1);
+    expect(placesOfA[0]?.connection).toBe(spreadOf('none'));
     for (const nothing of [() => '', () => undefined, () => 7]) {
       expect(() => spread({ chooseKey: nothing as never }).place({ key: 'events' })).toThrow(RouteMismatchError);
     }
