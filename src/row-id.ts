@@ -23,6 +23,11 @@ export function isRowId(value: unknown): value is RowId {
   return t?._bsontype === 'Binary' && t.sub_type === TENANT_SUBTYPE;
 }
 
+/** The tenant that an id is of. */
+export function tenantOf({ t }: RowId): string {
+  return Buffer.from(t.buffer).toString();
+}
+
 /** An id as the app knows it. Ids that are stored as they are stay what they are. */
 export function shownId(id: unknown): unknown {
   return isRowId(id) ? id.id : id;

@@ -137,7 +137,9 @@ export function administration(administered: Administered): AdministrationStatic
       const committer = await administered.committer();
       const filter = castFilter(model, options.filter);
       committer.store.payload?.requireFilter('restore', filter);
-      return restoreCollection(committer, point, filter, options);
+      const report = await restoreCollection(committer, point, filter, options);
+      for (const { error } of report.failures) rows?.shownError(error);
+      return report;
     },
     verify: async (options) => verify((await administered.committer()).store, options, ids),
     recover: async () => recover((await administered.committer()).store, ids),

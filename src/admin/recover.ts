@@ -84,7 +84,7 @@ async function addTombstone(store: Store, tx: Transaction, { id, records }: Stor
     ...(functionIds === undefined ? {} : { functionIds }),
     ...(erased === undefined ? {} : { erased }),
   };
-  await store.versions.insertOne(tombstoneRecord(id, tombstone) as never, {
+  await store.versions.insertOne(tombstoneRecord(store, id, tombstone) as never, {
     session: tx.session,
     forceServerObjectId: true,
   });

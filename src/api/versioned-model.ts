@@ -75,6 +75,13 @@ export class VersionedModel {
     return rowsOf(this.model);
   }
 
+  /** Carries out a write. What the server says of it is told as of the model's own documents. */
+  async written<T>(write: Promise<T>): Promise<T> {
+    return write.catch((error: unknown) => {
+      throw this.rows === undefined ? error : this.rows.shownError(error);
+    });
+  }
+
   /** What is in force for a write, as one of this model's own. */
   attribution(chronos: ChronosWriteOptions): ChronosWriteOptions {
     return keyedBy(this.rows, effectiveOptions(chronos));

@@ -41,7 +41,8 @@ export class WriteVersions {
     const target = { id: cast, includeDeleted };
     for (const one of patches) this.#versioned.rows?.requireOwn(one);
     const attribution = this.#versioned.attribution(chronos);
-    await enrichDocument(this.#versioned.model, committer, target, patches, attribution, { session });
+    const enriched = enrichDocument(this.#versioned.model, committer, target, patches, attribution, { session });
+    await this.#versioned.written(enriched);
     return this.#latest(committer, cast, session);
   }
 
@@ -51,7 +52,8 @@ export class WriteVersions {
     const committer = await this.#versioned.committer();
     const cast = this.#versioned.cast(id);
     const source = await this.#source(committer, cast, target, session);
-    await restoreVersion(committer, source, this.#versioned.attribution(chronos), { session });
+    const restored = restoreVersion(committer, source, this.#versioned.attribution(chronos), { session });
+    await this.#versioned.written(restored);
     return this.#latest(committer, cast, session);
   }
 

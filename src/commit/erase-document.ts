@@ -46,7 +46,7 @@ export async function beginErasure(
     const at = store.clock.now();
     const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
     const versions = await eraseNewest(store, tx, id);
-    await insertRecords(store, tx, [tombstoneRecord(id, proof)]);
+    await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
     const erasure = { id, ov: proof.ov };
     await noteErasure(store, tx, erasure);
     return { erasure, versions };

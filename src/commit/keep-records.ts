@@ -23,6 +23,6 @@ function successorOf(record: Map<string, unknown>): WrittenVersion {
 export function deletionRecords(store: Store, pre: PreImage, stamp: Stamp): Map<string, unknown>[] {
   return [
     versionRecord(store, pre, successorFrom(pre.system, stamp), stamp.cv),
-    tombstoneRecord(pre.id, tombstone(pre.system, stamp)),
+    tombstoneRecord(store, pre.id, tombstone(pre.system, stamp)),
   ];
 }

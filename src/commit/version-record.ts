@@ -2,6 +2,7 @@ import { findElement } from '../bson/elements.ts';
 import { decodeExact, type ExactDocument, topLevel } from '../bson/exact.ts';
 import { rawFields } from '../bson/raw-element.ts';
 import { DocumentTooLargeError } from '../errors.ts';
+import { isRowId, tenantOf } from '../row-id.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import { nodeOf } from '../system/interval-tree.ts';
 import type { Bson, SystemFields, VersionFields } from '../types.ts';
@@ -74,12 +75,10 @@ function ownFields(bytes: Uint8Array): Uint8Array {
 
 const FIRST_ELEMENT = 4;
 
-/** The record of a deletion: bookkeeping alone. */
-export function tombstoneRecord(id: unknown, fields: VersionFields): Map<string, unknown> {
-  return new Map<string, unknown>([
-    ['_id', { id, ov: fields.ov }],
-    ['_system', fields],
-  ]);
+/** The record of a deletion: bookkeeping alone, and whose it is where tenants share the collection. */
+export function tombstoneRecord({ tenantField }: Store, id: unknown, fields: VersionFields): Map<string, unknown> {
+  const owner: [string, unknown][] = tenantField !== undefined && isRowId(id) ? [[tenantField, tenantOf(id)]] : [];
+  return new Map<string, unknown>([['_id', { id, ov: fields.ov }], ...owner, ['_system', fields]]);
 }
 
 export function entriesOf(document: ExactDocument): Iterable<[string, unknown]> {

@@ -26,7 +26,7 @@ export interface RecordSearch {
  * @param inOrder the first few in an order are wanted, which an index of that order may give sooner than any of these
  */
 export function recordSearch(store: Store, given: Filter, at: Point, inOrder: boolean): RecordSearch {
-  const filter = byTenantField(given);
+  const filter = inOrder ? given : byTenantField(given);
   const condition = recordFilter(filter);
   if (namesIds(filter)) return { filter: both(condition, recordEndsAfter(at)), hint: BY_ID_AND_END };
   if (inOrder) return { filter: { ...recordCurrentInOrder(at, condition), ...IN_ORDER } };
@@ -62,7 +62,8 @@ const TENANT = '_id.t';
 
 /**
  * Where a tenant's ids are asked for as a range, the field that names the tenant finds the records, and the range would
- * be one index too many to choose from; that they are the tenant's is told by their ids all the same.
+ * be one index too many to choose from, unless the order may be that of the ids; that they are the tenant's is told by
+ * their ids all the same.
  */
 function byTenantField(filter: Filter): Filter {
   const { _id: id, ...rest } = filter as RawDocument;

@@ -17,6 +17,8 @@ export interface Rows {
    * @throws RouteMismatchError
    */
   requireOwn(content: unknown): void;
+  /** An error of the server's, told in the app's own terms. It stays the very error it is. */
+  shownError(error: unknown): unknown;
 }
 
 const ROWS = Symbol('chronos rows');

@@ -323,8 +323,10 @@ test('the verbs of one tenant do not touch another’s versions', async () => {
   ]);
 
   expect(await Users.verify()).toMatchObject({ ok: true, documents: 4 });
-  const ownRecords = await stored('users_ver').countDocuments({ org: 'a' });
-  expect(await Users.compact()).toEqual({ records: ownRecords });
+  const superseded = await stored('users_ver').countDocuments({ org: 'a', '_system.until': { $exists: true } });
+  expect(await Users.compact()).toEqual({ records: superseded });
+  expect(await stored('users_ver').countDocuments({ org: 'a', '_system.deleted': true })).toBe(2);
+  expect(await stored('users_ver').countDocuments({ org: { $exists: false } })).toBe(0);
   await unchanged();
   await stored('users').deleteMany({ email: '1@y.z' });
   expect(await Users.verify()).toMatchObject({ ok: false, counts: { 'missing-tombstone': 1 }, findings: [{ id: 1 }] });

@@ -33,9 +33,10 @@ class Admin extends User {
 
 const { mongoose, init, prefix, mongoUri, admin } = await testRegistries();
 const dbName = `${prefix}rows`;
-const chronos = init({
+init({
   mongoConns: [{ key: 'main', mongoUri }],
-  databases: { runtime: [{ key: 'rows', mongoConnKey: 'main', dbName, tenantIds: ['a', 'b', 'A', 'empty'] }] },
+  databases: { runtime: [{ key: 'rows', mongoConnKey: 'main', dbName, tenantIds: ['a', 'b', 'A'] }] },
+  hardDeleteEnabled: true,
   entities: [User, Admin, Team],
 });
 
@@ -414,6 +415,8 @@ const WRITES: readonly Attempt[] = [
   ['enrich', () => A.enrich('1', { tenantId: 'b' } as never)],
   ['enrich of the other’s', () => A.enrich('only-b', { status: 'taken' })],
   ['restore of the other’s', () => A.restore('only-b', { ov: 0 })],
+  ['hardDelete', () => A.hardDelete({ id: 'only-b' }, { confirm: true })],
+  ['hardDelete by a filter', () => A.hardDelete({ filter: { $or: [{ secret: CANARY }] } }, { confirm: true })],
   ['drop', () => native().drop()],
   ['rename', () => native().rename('stolen')],
   ['dropIndex', () => native().dropIndex('status_1')],
@@ -497,4 +500,3 @@ async function settled(run: () => unknown): Promise<unknown> {
     return error;
   }
 }
-void chronos;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { mongo } from 'mongoose';
 import { RouteMismatchError } from '../../errors.ts';
 import type { RawDocument } from '../../types.ts';
@@ -21,25 +22,29 @@ export function storedKeys(rows: Pick<TenantRows, 'field'>, given: unknown): Key
   return { [rows.field]: 1, ...Object.fromEntries(entries) };
 }
 
-/** An index as it is made: under the name it would have had for one tenant, so that hints by name and errors find it. */
+/**
+ * An index as it is made: under the name it would have had for one tenant, so that hints by name and errors find it. One
+ * that is unique under a collation tells tenants apart by bytes as well, for there their names may be equal.
+ */
 export function storedIndex(
   rows: TenantRows,
   keys: unknown,
   options: mongo.CreateIndexesOptions = {},
 ): [Keys, mongo.CreateIndexesOptions] {
-  const { partialFilterExpression: partial, ...rest } = options;
-  const named: mongo.CreateIndexesOptions = { name: entriesOf(keys).flat().join('_'), ...rest };
-  const kept = partial === undefined ? named : { ...named, partialFilterExpression: partial };
+  const named: mongo.CreateIndexesOptions = { name: entriesOf(keys).flat().join('_'), ...options };
   // The server expires documents by an index of one field only.
   if (options.expireAfterSeconds !== undefined) {
     if (options.unique === true) throw notShared(rows, named.name);
-    return [Object.fromEntries(entriesOf(keys)), kept];
+    return [Object.fromEntries(entriesOf(keys)), named];
   }
   const stored = storedKeys(rows, keys);
   if (options.unique === true && !Object.hasOwn(stored, rows.field) && !isOfId(stored))
     throw notShared(rows, named.name);
   const byBytes = options.collation !== undefined && options.unique === true ? { '_id.t': 1 } : {};
-  return [{ ...byBytes, ...stored }, kept];
+  return [
+    { ...stored, ...byBytes },
+    options.sparse === true ? limited(named, Object.keys(shownKeys(rows, stored))) : named,
+  ];
 }
 
 function isOfId(keys: Keys): boolean {
@@ -52,14 +57,34 @@ function notShared(rows: TenantRows, name: string | undefined): RouteMismatchErr
   });
 }
 
-/** An index as the app knows it. */
-export function shownIndex(rows: TenantRows, index: RawDocument): RawDocument {
-  return { ...index, key: shownKeys(rows, index.key) };
+/** A sparse index leaves out documents without any of its fields, of which there are none if one names the tenant. */
+function limited(
+  { sparse: _sparse, ...options }: mongo.CreateIndexesOptions,
+  paths: readonly string[],
+): mongo.CreateIndexesOptions {
+  return { ...options, partialFilterExpression: withAnyOf(paths) };
 }
 
-export function shownKeys(rows: TenantRows, keys: unknown): unknown {
-  if (typeof keys !== 'object' || keys === null || Object.keys(keys).length === 1) return keys;
-  const { [rows.field]: _tenant, '_id.t': _bytes, ...shown } = keys as Keys;
+function withAnyOf(paths: readonly string[]): RawDocument {
+  const [only, ...more] = paths.map((path) => ({ [path]: { $exists: true } }));
+  return more.length === 0 ? { ...only } : { $or: [only, ...more] };
+}
+
+/** An index as the app knows it. */
+export function shownIndex(rows: TenantRows, { partialFilterExpression: partial, ...index }: RawDocument): RawDocument {
+  const key = shownKeys(rows, index.key);
+  const isSparse = isDeepStrictEqual(partial, withAnyOf(Object.keys(key)));
+  return {
+    ...index,
+    key,
+    ...(isSparse ? { sparse: true } : partial === undefined ? {} : { partialFilterExpression: partial }),
+  };
+}
+
+export function shownKeys(rows: TenantRows, given: unknown): Keys {
+  const keys = given as Keys;
+  if (Object.keys(keys).length === 1) return keys;
+  const { [rows.field]: _tenant, '_id.t': _bytes, ...shown } = keys;
   return Object.keys(shown).length === 0 ? keys : shown;
 }
 

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { isPast } from '../../capture/capture-target.ts';
 import type { RawDocument } from '../../types.ts';
 import { rowAggregation, rowCursor } from './row-cursor.ts';
 import { shownIndex, storedIndex } from './row-indexes.ts';
@@ -42,7 +43,7 @@ export class RowReads {
 
   /** What the server would estimate is everybody's; the tenant's own documents are counted by their ids alone. */
   estimatedDocumentCount = async (given?: Options): Promise<number> => {
-    const own = { _id: this.#rows.allIds } as never;
+    const own = isPast(given) ? this.#filter({}, given) : ({ _id: this.#rows.allIds } as never);
     return this.#stored.countDocuments(own, storedOptions(this.#rows, given) as object);
   };
 
@@ -60,8 +61,8 @@ export class RowReads {
   watch = (pipeline: RawDocument[] = [], given?: Options): unknown =>
     this.#stored.watch(storedWatch(this.#rows, pipeline), storedOptions(this.#rows, given) as object);
 
-  createIndex = async (keys: unknown, given?: mongo.CreateIndexesOptions): Promise<string> => {
-    const [stored, options] = storedIndex(this.#rows, keys, given);
+  createIndex = async (keys: unknown, given: mongo.CreateIndexesOptions = {}): Promise<string> => {
+    const [stored, options] = storedIndex(this.#rows, keys, await this.#collatedAs(given));
     return this.#stored.createIndex(stored as mongo.IndexSpecification, options);
   };
 
@@ -75,6 +76,15 @@ export class RowReads {
     cursor.map((index: RawDocument) => shownIndex(this.#rows, index));
     return rowAggregation(this.#rows, cursor);
   };
+
+  /** The options of an index, with the collation that it would have from its collection. */
+  async #collatedAs(given: mongo.CreateIndexesOptions): Promise<mongo.CreateIndexesOptions> {
+    if (given.unique !== true || given.collation !== undefined) return given;
+    // The driver throws where there is no such collection yet, which then has no collation either.
+    const options: object = await this.#stored.options().catch(() => ({}));
+    const { collation } = options as mongo.CreateIndexesOptions;
+    return collation === undefined ? given : { ...given, collation };
+  }
 
   #filter(filter: RawDocument | undefined, options: Options): never {
     return this.#rows.filter(filter, isCollated(options)) as never;

@@ -56,7 +56,7 @@ export function shownError(rows: TenantRows, error: unknown): unknown {
     result?: unknown;
     writeErrors?: unknown;
   };
-  if (told.keyPattern !== undefined) told.keyPattern = shownKeys(rows, told.keyPattern) as RawDocument;
+  if (told.keyPattern !== undefined) told.keyPattern = shownKeys(rows, told.keyPattern);
   if (told.keyValue !== undefined) told.keyValue = withShownIds(shownKeys(rows, told.keyValue)) as RawDocument;
   if (told.result !== undefined) shownResult(told.result);
   for (const writeError of [told.writeErrors ?? []].flat()) {

@@ -20,7 +20,7 @@ export interface RowScope {
  * @throws RouteMismatchError for an entity that cannot be shared
  */
 export function rowScope(
-  { name, tenantField }: EntityDefinition,
+  { name, tenantField, versioning }: EntityDefinition,
   connection: PlaceConnection,
   neighbours: Neighbours,
 ): RowScope | undefined {
@@ -29,6 +29,11 @@ export function rowScope(
   if (tenantField === undefined || place.tenantId === undefined) {
     throw new RouteMismatchError({
       message: `Cannot use ${name} in the data of ${ownerOf(place)}: tenants share its collections in ${place.database.key}, and ${name} has no field to tell them apart. Give it one: @ChronosEntity({ tenantField: 'tenantId' })`,
+    });
+  }
+  if (versioning.payload !== undefined) {
+    throw new RouteMismatchError({
+      message: `Cannot use ${name} in the data of ${ownerOf(place)}: its payloads are kept in object storage, which is not available where tenants share collections`,
     });
   }
   const { mongo } = connection.base as unknown as { mongo: IdTypes };

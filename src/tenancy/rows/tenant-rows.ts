@@ -5,6 +5,7 @@ import { type RowId, TENANT_SUBTYPE } from '../../row-id.ts';
 import type { Rows } from '../../system/rows.ts';
 import type { RawDocument } from '../../types.ts';
 import { refusal } from './refusal.ts';
+import { shownError } from './row-results.ts';
 
 /** What of the driver it takes to write stored ids. */
 export type IdTypes = Pick<typeof mongo, 'Binary' | 'MinKey' | 'MaxKey' | 'ObjectId'>;
@@ -58,6 +59,10 @@ export class TenantRows implements Rows {
   requireOwn(content: unknown): void {
     const value = content instanceof Map ? content.get(this.field) : (content as RawDocument | null)?.[this.field];
     if (value !== undefined && value !== this.tenantId) throw this.foreign();
+  }
+
+  shownError(error: unknown): unknown {
+    return shownError(this, error);
   }
 
   foreign(): RouteMismatchError {
