@@ -112,13 +112,9 @@ export type DeepPartial<V> = V extends Scalar
       ? readonly DeepPartial<I>[]
       : { readonly [K in keyof V]?: DeepPartial<V[K]> | undefined };
 
-/** What a document has beyond its plain content. Mongoose would not let populated paths replace the content in it. */
+/** What a document has that its plain content has not, or not so. What is here, a populated path does not replace. */
 type Overrides<T> = {
-  [K in keyof T as K extends OwnKeys<T>
-    ? T[K] extends Scalar | readonly Scalar[]
-      ? Exclude<K, Stored<T, K>>
-      : K
-    : never]: T[K];
+  [K in keyof T as K extends OwnKeys<T> ? (Plain<T[K]> extends T[K] ? Exclude<K, Stored<T, K>> : K) : never]: T[K];
 };
 
 type QueryHelpers<T extends ChronosModel<unknown>> = ChronosQueryHelpers<EntityContent<T>, None, Overrides<T>>;

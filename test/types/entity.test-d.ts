@@ -299,3 +299,33 @@ test('options are those that Mongoose has, and of its types', () => {
   // @ts-expect-error: so does what is made a model
   entityModel(connection, Address);
 });
+
+test('lists of nested documents may be those of Mongoose', async () => {
+  class Line {
+    @Prop() text!: string;
+    @Prop() price?: Types.Decimal128;
+
+    total(): string {
+      return `${this.price}`;
+    }
+  }
+
+  @ChronosEntity()
+  class Order extends ChronosModel {
+    @Prop({ type: [Line] }) lines!: Types.DocumentArray<Line>;
+    @Prop({ type: [String] }) tags!: Types.Array<string>;
+    @Prop({ type: Map, of: Line }) byName?: Map<string, Line>;
+    @Prop() receipt?: Buffer;
+  }
+  const Orders = entityModel(connection, Order);
+  const order = await Orders.create({ lines: [{ text: 'a' }], tags: ['b'], receipt: Buffer.from('x') });
+  order.lines.push({ text: 'c' });
+  order.tags.addToSet('d');
+  expectTypeOf(order.lines.id('1')!.total()).toBeString();
+  expectTypeOf((await Orders.findOne().lean().orFail()).lines[0]!.text).toBeString();
+  await Orders.enrich(order._id, { lines: [{ text: 'e' }], byName: { a: { text: 'f' } } });
+  // @ts-expect-error: a text is required
+  await Orders.create({ lines: [{}], tags: [] });
+  // @ts-expect-error: plain objects have no methods
+  (await Orders.findOne().lean().orFail()).lines[0]!.total();
+});
