@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { AppModule, User } from './app.module.ts';
 
 const app = await NestFactory.create(AppModule, { logger: ['error'] });
+app.enableShutdownHooks(); // else only app.close() closes the connections
 await app.listen(0, '127.0.0.1');
 const url = await app.getUrl();
 

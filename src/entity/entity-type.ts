@@ -45,7 +45,10 @@ type Scalar =
   | Uint8Array
   | { readonly _bsontype: string };
 
-type OwnKeys<T> = Exclude<keyof T, keyof ChronosModel | typeof Defaults | typeof Virtuals>;
+/** What a class says of its properties, and documents do not have. It is in their types to be those of the class. */
+type Marks = typeof Defaults | typeof Virtuals;
+
+type OwnKeys<T> = Exclude<keyof T, keyof ChronosModel | Marks>;
 
 type VirtualKeys<T> = T extends { readonly [Virtuals]: infer K } ? K & keyof T : never;
 
@@ -112,9 +115,12 @@ export type DeepPartial<V> = V extends Scalar
       ? readonly DeepPartial<I>[]
       : { readonly [K in keyof V]?: DeepPartial<V[K]> | undefined };
 
+/** The name of what a document has, unless its plain content has it just so. */
+type Overridden<T, K extends keyof T> = Plain<T[K]> extends T[K] ? Exclude<K, Stored<T, K>> : K;
+
 /** What a document has that its plain content has not, or not so. What is here, a populated path does not replace. */
 type Overrides<T> = {
-  [K in keyof T as K extends OwnKeys<T> ? (Plain<T[K]> extends T[K] ? Exclude<K, Stored<T, K>> : K) : never]: T[K];
+  [K in keyof T as K extends Marks ? K : K extends OwnKeys<T> ? Overridden<T, K> : never]: T[K];
 };
 
 type QueryHelpers<T extends ChronosModel<unknown>> = ChronosQueryHelpers<EntityContent<T>, None, Overrides<T>>;

@@ -1,12 +1,13 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
-import type { INestApplication } from '@nestjs/common';
+import { type INestApplication, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { getConnectionToken } from '@nestjs/mongoose';
 import mongoose, { type Connection } from 'mongoose';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { AppModule, User } from '../../examples/nest/app.module.ts';
-import { ConfigError } from '../../src/index.ts';
+import { ChronosModule } from '../../examples/nest/chronos.module.ts';
+import { Chronos, ConfigError, runInChronosContext } from '../../src/index.ts';
 
 const name = `test-${process.env.VITEST_POOL_ID}-${randomBytes(4).toString('hex')}`;
 const databases = ['pages', 'acme', 'globex'].map((suffix) => `${name}_${suffix}`);
@@ -88,4 +89,20 @@ test('the app closes what it opened', async () => {
   expect(mongoose.connections.filter(({ readyState }) => readyState === mongoose.ConnectionStates.connected)).toEqual(
     [],
   );
+});
+
+test('an app without requests takes its models from the registry', async () => {
+  const config = {
+    mongoConns: [{ key: 'main', mongoUri: inject('mongoUri') }],
+    databases: { runtime: [{ key: 'acme', mongoConnKey: 'main', dbName: `${name}_acme`, tenantId: 'acme' }] },
+  };
+  @Module({ imports: [ChronosModule.forRoot(config), ChronosModule.forFeature(User)] })
+  class Jobs {}
+  const jobs = await NestFactory.createApplicationContext(Jobs, { logger: false });
+  const chronos = jobs.get(Chronos);
+  const Users = runInChronosContext({ tenant: 'acme' }, () => chronos.model(User));
+  expect(Users).toBe(User.forTenant('acme'));
+  expect(await Users.countDocuments()).toBeGreaterThan(0);
+  await jobs.close();
+  expect(() => chronos.model(User, { tenantId: 'acme' })).toThrow(ConfigError);
 });

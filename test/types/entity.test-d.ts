@@ -190,6 +190,14 @@ test('documents are those of Mongoose', async () => {
   const user = await Users.findOne().orFail();
   const hydrated: HydratedDocument<EntityContent<User>> = user;
   expectTypeOf(hydrated.email).toBeString();
+  const itself: User = user;
+  const all: User[] = await Users.find();
+  expectTypeOf([itself, ...all]).items.toEqualTypeOf<User>();
+  const made = await Users.db.transaction(async (session) => {
+    const [one] = await Users.create([{ email: 'a@b.c' }], { session });
+    return Users.findById(one!._id).session(session);
+  });
+  expectTypeOf(made!.greet()).toBeString();
   const kept: NewEntity<User> = { email: 'a@b.c' };
   expectTypeOf(new Users(kept)).toEqualTypeOf<EntityDocument<typeof User>>();
   // @ts-expect-error: an email is a string
