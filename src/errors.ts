@@ -296,6 +296,47 @@ export class ExternalizationError extends ChronosError {
   }
 }
 
+/** Why a file is not imported. */
+export type HistoryFileFault =
+  /** It is no export of a history, or one of a later format. */
+  | 'foreign'
+  /** It ends too early. */
+  | 'cut'
+  /** It is not what was exported. */
+  | 'damaged'
+  /** It tells otherwise of a document than the collection does. */
+  | 'other-history';
+
+/**
+ * A file cannot be imported, or not to its end. Documents that were imported before are whole; importing an intact file
+ * of the same export goes on from there.
+ */
+export class HistoryFileError extends ChronosError {
+  override readonly name = 'HistoryFileError';
+  readonly code = 'CHRONOS_HISTORY_FILE';
+  readonly fault: HistoryFileFault;
+  /** Where in the file it shows, if that is one line. */
+  readonly line: number | undefined;
+  /** The document it shows at, if it is one. */
+  readonly id: unknown;
+
+  constructor(fault: HistoryFileFault, problem: string, line?: number, id?: unknown) {
+    const where = line === undefined ? '' : ` at line ${line}`;
+    const of = id === undefined ? '' : ` of ${describeId(id)}`;
+    super({ message: `Cannot import the history${of}: the file is ${FAULTS[fault]}${where}: ${problem}` });
+    this.fault = fault;
+    this.line = line;
+    this.id = id;
+  }
+}
+
+const FAULTS: Readonly<Record<HistoryFileFault, string>> = {
+  foreign: 'no export that can be read',
+  cut: 'cut short',
+  damaged: 'damaged',
+  'other-history': 'of another history',
+};
+
 /** How an id stands in a message: short, and only for kinds that carry no document content. */
 function describeId(stored: unknown): string {
   const id = shownId(stored);

@@ -1,12 +1,15 @@
 export type { AdministrationStatics, CollectionTarget } from './admin/administration.ts';
 export type { AdoptOptions, AdoptProgress, AdoptReport, UnadoptOptions, UnadoptReport } from './admin/adopt.ts';
 export type { CompactOptions, CompactReport } from './admin/compact.ts';
+export type { ExportOptions, ExportReport } from './admin/export-history.ts';
 export type {
   HardDeleteOptions,
   HardDeleteProgress,
   HardDeleteReport,
   HardDeleteTarget,
 } from './admin/hard-delete.ts';
+export type { HistoryCounts } from './admin/history-file.ts';
+export type { ImportOptions, ImportReport } from './admin/import-history.ts';
 export type { Finding, FindingKind } from './admin/judge.ts';
 export type { FlushOptions, MarkOptions } from './admin/payloads.ts';
 export type { RecoverReport } from './admin/recover.ts';

@@ -2,7 +2,8 @@ import type { Model } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { outcomeOf } from '../commit/once.ts';
-import { RouteMismatchError } from '../errors.ts';
+import type { Store } from '../commit/store.ts';
+import { ConfigError, RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
@@ -19,6 +20,7 @@ import {
   unadopt,
 } from './adopt.ts';
 import { type CompactOptions, type CompactReport, compactVersions } from './compact.ts';
+import { type ExportOptions, type ExportReport, exportHistory } from './export-history.ts';
 import {
   type ErasureTargets,
   type HardDeleteOptions,
@@ -26,6 +28,7 @@ import {
   type HardDeleteTarget,
   hardDelete,
 } from './hard-delete.ts';
+import { type ImportOptions, type ImportReport, importHistory } from './import-history.ts';
 import { type FlushOptions, flush, type MarkOptions, markByTtl, markItem } from './payloads.ts';
 import { type RecoverReport, recover } from './recover.ts';
 import { safeTime } from './safe-time.ts';
@@ -66,6 +69,28 @@ export interface AdministrationStatics {
    * @throws ConfigError without `confirm: true`, or where the configuration does not allow it
    */
   hardDelete(target: HardDeleteTarget, options?: HardDeleteOptions): Promise<HardDeleteReport>;
+
+  /**
+   * Writes the collection with its whole history to a stream, as compressed lines of JSON, all of one snapshot.
+   *
+   * @example
+   * await User.exportHistory(createWriteStream('users.ndjson.gz'));
+   *
+   * @throws SnapshotExpiredError where the stream takes longer than the server keeps a snapshot: export in ranges of ids
+   *   then (`after`, `upTo`), each to a file of its own
+   */
+  exportHistory(to: NodeJS.WritableStream, options?: ExportOptions): Promise<ExportReport>;
+
+  /**
+   * Puts an export into an empty collection, or back into the same one. What is there already is left alone, and what was
+   * erased since stays so; a run that was cut short is finished by running it again.
+   *
+   * @example
+   * await User.importHistory(createReadStream('users.ndjson.gz'));
+   *
+   * @throws HistoryFileError for a file that is no export, not intact, or of another history
+   */
+  importHistory(from: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<ImportReport>;
 
   /** Reports, with ids, whatever in the collection and its history no write of this library leaves behind. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;
@@ -115,6 +140,8 @@ export interface AdministrationStatics {
 export const ADMINISTRATION = [
   'restoreCollection',
   'hardDelete',
+  'exportHistory',
+  'importHistory',
   'verify',
   'recover',
   'adopt',
@@ -167,6 +194,19 @@ export function administration(administered: Administered): AdministrationStatic
     },
     markItemAsProcessed: async (id, options) =>
       markItem((await administered.committer()).store, administered.cast(id), options),
+    async exportHistory(to, options = {}) {
+      requireWhole(model, 'export');
+      const { store } = await administered.committer();
+      requireInline(store, 'export');
+      const cast = (id: unknown) => (id === undefined ? undefined : administered.cast(id));
+      return exportHistory(store, to, { ...options, after: cast(options.after), upTo: cast(options.upTo) });
+    },
+    async importHistory(from, options) {
+      requireWhole(model, 'import into');
+      const { store } = await administered.committer();
+      requireInline(store, 'import into');
+      return importHistory(store, from, options);
+    },
     safeTime: async () => safeTime((await administered.committer()).store),
     async outcome(opId) {
       const { store } = await administered.committer();
@@ -182,6 +222,14 @@ function requireWhole(model: Model<unknown>, what: string): void {
   if (rows === undefined) return;
   throw new RouteMismatchError({
     message: `Cannot ${what} ${model.collection.name} for tenant ${rows.tenantId}: others share it`,
+  });
+}
+
+/** Of documents whose payload is in object storage only a part is in the collection. */
+function requireInline({ head, payload }: Store, what: string): void {
+  if (payload === undefined) return;
+  throw new ConfigError({
+    message: `Cannot ${what} ${head.collectionName}: its payloads are in object storage, which is not available in this version`,
   });
 }
 

@@ -32,12 +32,21 @@ export async function findPastLives(
  * them away, and whoever is second meets a conflict. They are left as they were.
  */
 async function hold(store: Store, tx: Transaction, records: readonly LastRecord[]): Promise<void> {
-  if (records.length === 0) return;
+  const filters = records.map(({ id, ov }) => ({ '_id.id': id, '_id.ov': ov }) as Filter);
+  await holdThese(store.versions, tx, filters);
+}
+
+/** The same of heads, for a transaction that adds to their history. */
+export async function holdHeads(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<void> {
+  const filters = ids.map((id) => ({ _id: { $eq: id } }) as Filter);
+  await holdThese(store.head, tx, filters);
+}
+
+async function holdThese(collection: Store['head'], tx: Transaction, filters: readonly Filter[]): Promise<void> {
+  if (filters.length === 0) return;
   const updates = [{ $inc: { '_system.hold': 1 } }, { $unset: { '_system.hold': '' } }];
-  const operations = records.flatMap(({ id, ov }) =>
-    updates.map((update) => ({ updateOne: { filter: { '_id.id': id, '_id.ov': ov } as Filter, update } })),
-  );
-  await store.versions.bulkWrite(operations as never[], { session: tx.session });
+  const operations = filters.flatMap((filter) => updates.map((update) => ({ updateOne: { filter, update } })));
+  await collection.bulkWrite(operations as never[], { session: tx.session });
 }
 
 /** @throws VersionNotFoundError if the content of a version was erased since it was read */

@@ -64,7 +64,8 @@ export function versionRecord(store: Store, pre: PreImage, until: Date, untilCv?
 }
 
 /** The fields of a document as they are stored, without its `_id`, which the server puts first, and `_system`. */
-function ownFields(bytes: Uint8Array): Uint8Array {
+export function ownFields(stored: Uint8Array): Buffer {
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   const start = findElement(bytes, '_id')?.end ?? FIRST_ELEMENT;
   const end = bytes.length - 1;
   const system = findElement(bytes, '_system');
