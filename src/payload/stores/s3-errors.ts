@@ -1,6 +1,6 @@
 import { type ChronosError, PayloadMissingError, StorageError } from '../../errors.ts';
 import { BrokenCircuitError } from './attempts.ts';
-import { CutBody, StalledBody } from './timed-body.ts';
+import { StalledBody } from './timed-body.ts';
 
 /** What a request was about. */
 export interface S3Request {
@@ -32,7 +32,7 @@ const RETRYABLE_NAMES = new Set([
 /** Whether the same request may succeed when it is made again. */
 export function isRetryable(error: Error): boolean {
   if (error instanceof BrokenCircuitError) return false;
-  if (error instanceof DamagedBody || error instanceof StalledBody || error instanceof CutBody) return true;
+  if (error instanceof DamagedBody || error instanceof StalledBody) return true;
   if (RETRYABLE_NAMES.has(error.name)) return true;
   const status = statusOf(error);
   // An error beside a status of success is an answer that could not be read.
@@ -77,7 +77,7 @@ function codeOf(error: Error): string {
 
 function problemOf(error: Error, status: number | undefined): string {
   if (error instanceof BrokenCircuitError) return 'it has failed too often of late, and is asked again in a moment';
-  if (error instanceof StalledBody || error instanceof CutBody) return error.message;
+  if (error instanceof StalledBody) return error.message;
   if (status === 401 || status === 403)
     return `access is denied (${codeOf(error)}). Check the keys and what they permit`;
   if (error.name === 'NoSuchBucket') return 'there is no such bucket. Create it, or let ensureBucketsExist do it';

@@ -69,7 +69,7 @@ export class S3PayloadStore implements PayloadStore {
     assertObjectKey(key);
     const answer = await this.#run(key, options, () => this.#getObject(key, options));
     if (answer === undefined) return Readable.from([]);
-    const body = watched(answer.Body as Readable, answer.ContentLength, this.#connection.timeoutMs);
+    const body = watched(answer.Body as Readable, this.#connection.timeoutMs);
     const source = Readable.from(this.#translatedBody(key, body), { objectMode: false });
     return checkedStream({ store: this.name, key }, source, expectedOf(options));
   }
@@ -180,7 +180,7 @@ export class S3PayloadStore implements PayloadStore {
     limit.addEventListener('abort', stop, { once: true });
     try {
       const pieces: Buffer[] = [];
-      for await (const piece of watched(body, ContentLength, timeoutMs)) pieces.push(piece);
+      for await (const piece of watched(body, timeoutMs)) pieces.push(piece);
       return Buffer.concat(pieces);
     } finally {
       limit.removeEventListener('abort', stop);
