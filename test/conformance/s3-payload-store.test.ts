@@ -53,6 +53,13 @@ describeS3('S3PayloadStore', (server) => {
     }
   });
 
+  it('has the service check what arrives, and keep its digest', async () => {
+    await store.put('checked', text('x'));
+    const head = { Bucket: store.bucket, Key: 'checked', ChecksumMode: 'ENABLED' as const };
+    const { ChecksumSHA256 } = await client.send(new HeadObjectCommand(head));
+    expect(Buffer.from(ChecksumSHA256 ?? '', 'base64').toString('hex')).toBe(digestOf(text('x')).sha256);
+  });
+
   it('tags objects, whole and in parts', async () => {
     const tagging = new S3PayloadStore(store.bucket, { ...options, tags: { app: 'chronos + co', kind: 'payload' } });
     for (const [key, length] of [

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { digestOf } from '../../src/payload/digest.ts';
+import { digestOf, RunningDigest } from '../../src/payload/digest.ts';
 import { S3PayloadStore } from '../../src/payload/stores/s3-payload-store.ts';
 import { type FaultyProxy, faultyProxy, type SeenRequest } from '../support/faulty-proxy.ts';
 import { describeS3, newBucket, s3Client, s3Options } from '../support/s3-bucket.ts';
@@ -118,6 +119,30 @@ describeS3('S3PayloadStore before a service that fails', (server) => {
     await expect(reader.get('small')).rejects.toMatchObject({ name: 'StorageError', retryable: true });
     expect(proxy.requests).toHaveLength(3);
     await expect.poll(() => proxy.waiting()).toBeLessThanOrEqual(before);
+  });
+
+  it('reads on beside objects that are damaged', async () => {
+    const reader = store(PATIENT);
+    for (const key of ['good', 'bad']) await reader.put(`beside/${key}`, small);
+    const expected = { ...digestOf(small), length: 1 };
+    const damaged = Array.from({ length: 4 }, () => reader.get('beside/bad', { expected }));
+    for (const read of await Promise.allSettled(damaged)) {
+      expect(read).toMatchObject({ status: 'rejected', reason: { name: 'PayloadIntegrityError' } });
+    }
+    expect(digestOf(await reader.get('beside/good'))).toEqual(digestOf(small));
+  });
+
+  it('lets whoever reads a stream take their time', async () => {
+    const reader = store({ timeoutMs: 300 });
+    await store(PATIENT).put('unhurried', large);
+    const digest = new RunningDigest();
+    let isFirst = true;
+    for await (const piece of await reader.stream('unhurried')) {
+      digest.add(piece as Uint8Array);
+      if (isFirst) await sleep(1000);
+      isFirst = false;
+    }
+    expect(digest.end()).toEqual(digestOf(large));
   });
 
   it('ends by the deadline of its caller, however it stands', async () => {

@@ -22,6 +22,8 @@ export interface AttemptOptions {
   readonly attempts: number;
   /** Whether the same request may succeed when it is made again. */
   readonly isRetryable: (error: Error) => boolean;
+  /** Whether it is the service that fails: only such failures open the circuit. */
+  readonly isOutage: (error: Error) => boolean;
 }
 
 /** Nothing was asked: the service has failed too often of late. */
@@ -34,18 +36,17 @@ export { BrokenCircuitError };
 export class Attempts {
   readonly #policy: IPolicy;
 
-  constructor({ attempts, isRetryable }: AttemptOptions) {
-    const failures = handleWhen(isRetryable);
+  constructor({ attempts, isRetryable, isOutage }: AttemptOptions) {
     const backoff = new ExponentialBackoff({
       generator: fullJitterGenerator,
       initialDelay: FIRST_DELAY_MS,
       maxDelay: LONGEST_DELAY_MS,
     });
-    const circuit = circuitBreaker(failures, {
+    const circuit = circuitBreaker(handleWhen(isOutage), {
       halfOpenAfter: PAUSE_MS,
       breaker: new ConsecutiveBreaker(FAILURES_THAT_OPEN),
     });
-    this.#policy = wrap(retry(failures, { maxAttempts: attempts - 1, backoff }), circuit);
+    this.#policy = wrap(retry(handleWhen(isRetryable), { maxAttempts: attempts - 1, backoff }), circuit);
   }
 
   /** What the first attempt that succeeds returns. Ends with the signal's reason as soon as it is given. */

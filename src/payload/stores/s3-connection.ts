@@ -1,7 +1,7 @@
 import type * as SDK from '@aws-sdk/client-s3';
 import { ConfigError } from '../../errors.ts';
 import { Attempts } from './attempts.ts';
-import { isRetryable, type S3Request, translated } from './s3-errors.ts';
+import { isOutage, isRetryable, type S3Request, translated } from './s3-errors.ts';
 import type { S3Options } from './s3-options.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -35,7 +35,7 @@ export class S3Connection {
     if ((options.accessKey === undefined) !== (options.secretKey === undefined)) {
       throw new ConfigError({ message: 'Cannot use S3: accessKey and secretKey come together. Give both, or neither' });
     }
-    this.#attempts = new Attempts({ attempts, isRetryable });
+    this.#attempts = new Attempts({ attempts, isRetryable, isOutage });
   }
 
   /** The SDK is loaded when it is first needed. It is an optional peer. */
@@ -63,6 +63,17 @@ export class S3Connection {
   deadline(signal: AbortSignal | undefined, ms: number = this.timeoutMs): AbortSignal {
     const deadline = AbortSignal.timeout(ms);
     return signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+  }
+
+  /** The same for what goes on after its answer has begun: the deadline is only for that. */
+  async untilAnswered<T>(signal: AbortSignal | undefined, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), this.timeoutMs);
+    try {
+      return await send(signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]));
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type ChronosError, PayloadMissingError, StorageError } from '../../errors.ts';
+import { PayloadIntegrityError, PayloadMissingError, StorageError } from '../../errors.ts';
 import { BrokenCircuitError } from './attempts.ts';
 import { StalledBody } from './timed-body.ts';
 
@@ -6,17 +6,6 @@ import { StalledBody } from './timed-body.ts';
 export interface S3Request {
   readonly store: string;
   readonly key?: string | undefined;
-}
-
-/** A body was not what had been stored. It may have been damaged on its way: worth another attempt. */
-export class DamagedBody extends Error {
-  override readonly name = 'DamagedBody';
-  readonly told: ChronosError;
-
-  constructor(told: ChronosError) {
-    super('The body is not what was stored');
-    this.told = told;
-  }
 }
 
 /** Errors of requests that arrived damaged or out of time: the next one may arrive whole. */
@@ -29,10 +18,15 @@ const RETRYABLE_NAMES = new Set([
   'RequestTimeTooSkewed',
 ]);
 
-/** Whether the same request may succeed when it is made again. */
+/** Whether the same request may succeed when it is made again: a body may have been damaged on its way. */
 export function isRetryable(error: Error): boolean {
-  if (error instanceof BrokenCircuitError) return false;
-  if (error instanceof DamagedBody || error instanceof StalledBody) return true;
+  return error instanceof PayloadIntegrityError || isOutage(error);
+}
+
+/** Whether it is the service that fails, rather than what was asked of it or is kept there. */
+export function isOutage(error: Error): boolean {
+  if (error instanceof BrokenCircuitError || error instanceof PayloadIntegrityError) return false;
+  if (error instanceof StalledBody) return true;
   if (RETRYABLE_NAMES.has(error.name)) return true;
   const status = statusOf(error);
   // An error beside a status of success is an answer that could not be read.
@@ -52,7 +46,6 @@ export function isNotFound(error: unknown): boolean {
 
 /** An error of the SDK as one of ours: without what it holds of addresses, headers and credentials. */
 export function translated({ store, key }: S3Request, error: Error): Error {
-  if (error instanceof DamagedBody) return error.told;
   if (!isFromStorage(error)) return error;
   const status = statusOf(error);
   const cause = new Error(codeOf(error));
@@ -64,11 +57,11 @@ export function translated({ store, key }: S3Request, error: Error): Error {
 
 /** Errors of the caller, such as those of the body that is put, are the caller's. */
 function isFromStorage(error: Error): boolean {
-  return statusOf(error) !== undefined || isTransient(error) || '$metadata' in error || '$fault' in error;
+  return isTransient(error) || '$metadata' in error || '$fault' in error;
 }
 
 function isTransient(error: Error): boolean {
-  return error instanceof BrokenCircuitError || isRetryable(error);
+  return error instanceof BrokenCircuitError || isOutage(error);
 }
 
 function codeOf(error: Error): string {

@@ -1,6 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
-import { PayloadIntegrityError } from '../../errors.ts';
 import { partsOf } from '../byte-stream.ts';
 import { checkedBytes, checkedStream } from '../check-digest.ts';
 import { type Digest, digestOf } from '../digest.ts';
@@ -19,7 +19,7 @@ import type {
 } from '../payload-store.ts';
 import { presignTtl } from '../presign-ttl.ts';
 import { missingPackage, S3Connection } from './s3-connection.ts';
-import { DamagedBody, isNotFound, statusOf, translated } from './s3-errors.ts';
+import { isNotFound, statusOf, translated } from './s3-errors.ts';
 import { abortUploads, putInParts } from './s3-multipart.ts';
 import type { S3Options } from './s3-options.ts';
 import { objectSettings } from './s3-settings.ts';
@@ -56,11 +56,7 @@ export class S3PayloadStore implements PayloadStore {
       const answer = await this.#getObject(key, options);
       if (answer === undefined) return new Uint8Array();
       const bytes = await this.#collect(answer, options);
-      try {
-        return checkedBytes({ store: this.name, key }, bytes, expectedOf(options));
-      } catch (error) {
-        throw error instanceof PayloadIntegrityError ? new DamagedBody(error) : error;
-      }
+      return checkedBytes({ store: this.name, key }, bytes, expectedOf(options));
     });
   }
 
@@ -69,7 +65,7 @@ export class S3PayloadStore implements PayloadStore {
     assertObjectKey(key);
     const answer = await this.#run(key, options, () => this.#getObject(key, options));
     if (answer === undefined) return Readable.from([]);
-    const body = watched(answer.Body as Readable, this.#connection.timeoutMs);
+    const body = watched(bodyOf(answer), this.#connection.timeoutMs);
     const source = Readable.from(this.#translatedBody(key, body), { objectMode: false });
     return checkedStream({ store: this.name, key }, source, expectedOf(options));
   }
@@ -169,11 +165,13 @@ export class S3PayloadStore implements PayloadStore {
     const bounds =
       range === undefined ? {} : { Range: `bytes=${range.start}-${range.end === undefined ? '' : range.end - 1}` };
     const command = new sdk.GetObjectCommand({ Bucket: this.bucket, Key: key, ...bounds });
-    return client.send(command, { abortSignal: this.#connection.deadline(signal) }).catch(unlessBeyondEnd);
+    const send = (abortSignal: AbortSignal) => client.send(command, { abortSignal });
+    return this.#connection.untilAnswered(signal, send).catch(unlessBeyondEnd);
   }
 
-  async #collect({ Body, ContentLength }: GetObjectCommandOutput, { signal }: GetOptions): Promise<Uint8Array> {
-    const body = Body as Readable;
+  async #collect(answer: GetObjectCommandOutput, { signal }: GetOptions): Promise<Uint8Array> {
+    const { ContentLength } = answer;
+    const body = bodyOf(answer);
     const { timeoutMs } = this.#connection;
     const limit = this.#connection.deadline(signal, allowance(timeoutMs, ContentLength ?? 0));
     const stop = () => body.destroy(limit.reason as Error);
@@ -221,6 +219,13 @@ export class S3PayloadStore implements PayloadStore {
       return own.map(({ VersionId }) => VersionId ?? 'null');
     });
   }
+}
+
+/** The body, whose connection may rest while its reader is busy: `watched` looks after it from here on. */
+function bodyOf({ Body }: GetObjectCommandOutput): Readable {
+  const body = Body as IncomingMessage;
+  body.setTimeout(0);
+  return body;
 }
 
 function expectedOf({ expected, range }: GetOptions): Digest | undefined {
