@@ -11,6 +11,7 @@ import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import { bufferedCalls } from './buffered-calls.ts';
 import type { PastReader } from './capture-target.ts';
+import { payloadThrough } from './connection-payload.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
 import { offloadedMap, offloading } from './offloading.ts';
 import { versionedCollection } from './versioned-collection.ts';
@@ -46,10 +47,11 @@ const payloadMaps = new WeakMap<Connection, Map<string, PayloadMap>>();
  * Puts a capturing collection in the place of a model's own, wherever Mongoose keeps it. Mongoose announces a model
  * twice, and models may share a collection: doing it again changes nothing.
  */
-export function installCapture(model: AnyModel, options: ChronosOptions, pastOf: PastOf): void {
+export function installCapture(model: AnyModel, own: ChronosOptions, pastOf: PastOf): void {
   const native = model.$__collection;
   // A custom driver's collections have no connection and hold nothing of MongoDB's.
   if (captures in native || !(native.conn instanceof Object)) return;
+  const options = { ...own, payload: own.payload ?? payloadThrough(native.conn) };
   const capturing = capturingCollection(model, native, options, pastOf);
   if (options.payload !== undefined) payloadMapsOf(native.conn).set(native.name, offloadedMap(model, options));
   namesOf(native.conn).add(native.name);

@@ -1,5 +1,7 @@
 import type { HardDeleteOptions, HardDeleteReport, HardDeleteTarget } from '../admin/hard-delete.ts';
+import type { MarkOptions } from '../admin/payloads.ts';
 import type { ChronosModelType } from '../api/model-type.ts';
+import type { MarkReport } from '../offload/mark-processed.ts';
 import type { Registry } from '../tenancy/registry.ts';
 import type { CollectionRoute } from './chronos.ts';
 
@@ -22,7 +24,23 @@ export class Admin {
     target: HardDeleteTarget,
     options?: HardDeleteOptions,
   ): Promise<HardDeleteReport> {
-    const model = this.#registry.modelOf(collection, route) as unknown as ChronosModelType<unknown>;
-    return model.hardDelete(target, options);
+    return this.#model({ collection, ...route }).hardDelete(target, options);
+  }
+
+  /**
+   * Leaves in MongoDB only the part to search by of versions that were written so many hours ago. See
+   * `Model.markItemsAsProcessedByTTL`.
+   */
+  async markItemsAsProcessedByTTL(route: CollectionRoute, hours: number, options: MarkOptions): Promise<MarkReport> {
+    return this.#model(route).markItemsAsProcessedByTTL(hours, options);
+  }
+
+  /** The same for all versions of one document. */
+  async markItemAsProcessed(route: CollectionRoute, id: unknown, options: MarkOptions): Promise<boolean> {
+    return this.#model(route).markItemAsProcessed(id, options);
+  }
+
+  #model({ collection, ...route }: CollectionRoute): ChronosModelType<unknown> {
+    return this.#registry.modelOf(collection, route) as unknown as ChronosModelType<unknown>;
   }
 }

@@ -1,3 +1,5 @@
+import type { FlushOptions } from '../admin/payloads.ts';
+import type { ChronosModelType } from '../api/model-type.ts';
 import type { ResolvedConfig } from '../config/resolved-config.ts';
 import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
 import type { Registry } from '../tenancy/registry.ts';
@@ -75,6 +77,17 @@ export class Chronos {
    */
   layers<E extends EntityClass>(entity: E, route: LayersRoute): Layers<E> {
     return new Layers(this.#registry, entity, route);
+  }
+
+  /**
+   * Waits until the payloads of everything that was committed by now, through models of this registry that are at hand,
+   * are in object storage.
+   *
+   * @throws StorageError where it does not answer in time; nothing is lost then
+   */
+  async flush(options?: FlushOptions): Promise<void> {
+    const models = [...this.#registry.knownModels()] as unknown as ChronosModelType<unknown>[];
+    await Promise.all(models.map((model) => model.flush(options)));
   }
 
   /**

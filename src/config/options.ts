@@ -156,9 +156,17 @@ function resolved({ payload, ...options }: z.output<typeof pluginOptions>): Chro
   return payload === undefined ? options : { ...options, payload: resolvedPayload(payload) };
 }
 
-function resolvedPayload({ json, content = json, writeOptimization = {}, ...rest }: PayloadPluginOptions) {
-  const { batchS3 = false, batchWindowMs = DEFAULT_WINDOW_MS, ack = 'committed' } = writeOptimization;
-  return { ...rest, stores: { json, content }, batchWindowMs: batchS3 ? batchWindowMs : 0, ack };
+function resolvedPayload({ json, content = json, writeOptimization, ...rest }: PayloadPluginOptions): ResolvedPayload {
+  const { ack = 'committed' } = writeOptimization ?? {};
+  return { ...rest, stores: { json, content }, batchWindowMs: batchWindowOf(writeOptimization), ack };
+}
+
+/** For how long new versions are waited for before payloads are stored, in milliseconds. */
+export function batchWindowOf({
+  batchS3 = false,
+  batchWindowMs = DEFAULT_WINDOW_MS,
+}: PayloadPluginOptions['writeOptimization'] = {}): number {
+  return batchS3 ? batchWindowMs : 0;
 }
 
 function isStore(value: unknown): boolean {

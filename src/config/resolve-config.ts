@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import type { ChronosConfig, EnhancedChronosConfig } from './chronos-config.ts';
 import { configSchema, type ShapedConfig } from './config-schema.ts';
+import { batchWindowOf } from './options.ts';
 import { resolveDatabases } from './resolve-databases.ts';
 import type { Database, ObjectStorage, ResolvedConfig } from './resolved-config.ts';
 import { DEFAULT_ROUTE_KEY, routeKey } from './route-key.ts';
@@ -60,13 +61,20 @@ function resolve(config: ShapedConfig, report: Report): ResolvedConfig {
       manifestPeriod: config.rollup?.manifestPeriod ?? 'monthly',
     },
     collectionMaps: collectionMapsOf(config, report),
-    devShadow: config.devShadow?.enabled === true ? config.devShadow : undefined,
+    devShadow: devShadowOf(config),
     logicalDelete: config.logicalDelete?.enabled ?? true,
     versioning: config.versioning?.enabled ?? true,
     hardDelete: config.hardDeleteEnabled ?? false,
     fallback: fallbackOf(config, report),
     acknowledge: config.writeOptimization?.ack ?? 'committed',
+    batchWindowMs: batchWindowOf(config.writeOptimization),
   } satisfies ResolvedConfig);
+}
+
+function devShadowOf({ devShadow }: ShapedConfig): ResolvedConfig['devShadow'] {
+  if (devShadow?.enabled !== true) return undefined;
+  const { ttlHours, maxBytesPerDoc } = devShadow;
+  return { ttlHours, maxBytesPerDoc };
 }
 
 /** Without transactions only where the configuration says so. */

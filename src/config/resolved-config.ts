@@ -84,4 +84,6 @@ export interface ResolvedConfig {
       }
     | undefined;
   readonly acknowledge: 'committed' | 'stored';
+  /** For how long new versions are waited for before payloads are stored, in milliseconds. */
+  readonly batchWindowMs: number;
 }

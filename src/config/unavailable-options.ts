@@ -7,20 +7,15 @@ import type { Check } from './resolve-config.ts';
  * goes when what it names is built.
  */
 const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig) => boolean>> = {
-  spacesConns: ({ spacesConns }) => spacesConns !== undefined,
-  localStorage: ({ localStorage }) => localStorage?.enabled === true,
   counters: ({ counters }) => counters !== undefined,
   'counterRules.rules': ({ counterRules }) => isFilled(counterRules?.rules),
   'retention.ver': ({ retention }) => isFilled(retention?.ver),
   'retention.counters': ({ retention }) => isFilled(retention?.counters),
   rollup: ({ rollup }) => rollup?.enabled === true,
   collectionMaps: ({ collectionMaps }) => isFilled(collectionMaps),
-  devShadow: ({ devShadow }) => devShadow?.enabled === true,
   'logicalDelete.enabled: false': ({ logicalDelete }) => logicalDelete?.enabled === false,
   'versioning.enabled: false': ({ versioning }) => versioning?.enabled === false,
   fallback: ({ fallback }) => fallback?.enabled === true,
-  "writeOptimization.ack: 'stored'": ({ writeOptimization }) => writeOptimization?.ack === 'stored',
-  'writeOptimization.batchS3': ({ writeOptimization }) => writeOptimization?.batchS3 === true,
   'writeOptimization.debounceCountersMs': ({ writeOptimization }) =>
     writeOptimization?.debounceCountersMs !== undefined,
   'writeOptimization.allowShadowSkip': ({ writeOptimization }) => writeOptimization?.allowShadowSkip === true,

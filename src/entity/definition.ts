@@ -8,7 +8,7 @@ import { buildSchema } from './compile-schema.ts';
 import type { Base64Options, EntityOptions } from './entity-options.ts';
 import { refuseLateRules, ruleCheck } from './entity-rules.ts';
 import type { EntityClass } from './entity-type.ts';
-import { addIndexes, checkMarkedPaths, type MarkedPaths, markedPaths } from './marked-paths.ts';
+import { addIndexes, checkMarkedPaths, type MarkedPaths, markedPaths, payloadOptions } from './marked-paths.ts';
 import { declarationsOf, extensionsOf } from './metadata.ts';
 import { discriminatorValueOf, modelNameOf, referencesOf } from './references.ts';
 import { addTenantField } from './tenant-field.ts';
@@ -133,7 +133,8 @@ function entitySchema(
   if (tenantField !== undefined) addTenantField(schema, target.name, tenantField);
   // As a path of the schema: without it documents would not show what is stored there.
   schema.add({ _system: mongoose.Schema.Types.Mixed } as never);
-  schema.plugin(chronos, { ...versioning, validate: ruleCheck(mongoose, target, versioning.validate) });
+  const validate = ruleCheck(mongoose, target, versioning.validate);
+  schema.plugin(chronos, { ...payloadOptions(target, marked), ...versioning, validate });
   settle(schema);
   return schema;
 }

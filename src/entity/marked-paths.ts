@@ -1,8 +1,8 @@
 import type { Schema, SchemaType } from 'mongoose';
 import { EntityDefinitionError } from '../errors.ts';
-import { declarationsIn } from './class-chain.ts';
+import { declarationsIn, ownChain } from './class-chain.ts';
 import type { Base64Options, EntityOptions } from './entity-options.ts';
-import type { AnyClass, FieldDeclaration } from './metadata.ts';
+import { type AnyClass, declarationsOf, extensionsOf, type FieldDeclaration } from './metadata.ts';
 import { classesOf } from './named-types.ts';
 
 /** The paths of an entity that its options and its decorators say something about, beyond what a schema can say. */
@@ -24,6 +24,30 @@ export function markedPaths(chain: readonly AnyClass[], options: EntityOptions):
     base64: { ...options.base64, ...Object.fromEntries(base64) },
     required: options.required ?? [],
   };
+}
+
+type OffloadedPaths = Pick<MarkedPaths, 'indexed' | 'base64'>;
+
+/** The options of the plugin that say what stays in MongoDB, and what is kept as blobs. */
+export function payloadOptions(target: AnyClass, marked: MarkedPaths): Partial<OffloadedPaths> {
+  const { indexed, base64 } = offloadedPaths(target, marked);
+  return {
+    ...(indexed.length === 0 ? {} : { indexed }),
+    ...(Object.keys(base64).length === 0 ? {} : { base64 }),
+  };
+}
+
+/** What stays in MongoDB and what is kept as blobs, of an entity and of those that extend it. */
+function offloadedPaths(target: AnyClass, { indexed, base64 }: MarkedPaths): OffloadedPaths {
+  return extensionsOf(target).reduce<OffloadedPaths>(
+    (all, extension) => {
+      const own = markedPaths(ownChain(extension), declarationsOf(extension)?.entity ?? {});
+      const theirs = offloadedPaths(extension, own);
+      const both = [...new Set([...all.indexed, ...theirs.indexed])];
+      return { indexed: both, base64: { ...all.base64, ...theirs.base64 } };
+    },
+    { indexed, base64 },
+  );
 }
 
 function markedFields(chain: readonly AnyClass[], prefix: string, seen: Set<AnyClass>): [string, FieldDeclaration][] {

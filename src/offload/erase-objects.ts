@@ -1,6 +1,6 @@
 import { itemPrefix } from '../payload/payload-key.ts';
 import { listAll, type PayloadStore } from '../payload/payload-store.ts';
-import type { Offloading } from './upload-row.ts';
+import { addressOf, type Offloading } from './upload-row.ts';
 
 /** `[<incarnation>/]v<ov>/…`, behind what all keys of the document begin with. */
 const VERSION = /^(?:[0-9a-f]{8,32}\/)?v(\d+)\//;
@@ -10,8 +10,9 @@ const VERSION = /^(?:[0-9a-f]{8,32}\/)?v(\d+)\//;
  *
  * @returns how many there were
  */
-export async function eraseObjects({ stores, address }: Offloading, id: unknown, ov: number): Promise<number> {
-  const prefix = itemPrefix({ ...address, id });
+export async function eraseObjects(target: Offloading, id: unknown, ov: number): Promise<number> {
+  const { stores } = target;
+  const prefix = itemPrefix(addressOf(target, id));
   let erased = 0;
   for (const store of new Set([stores.json, stores.content])) erased += await eraseIn(store, prefix, ov);
   return erased;

@@ -42,6 +42,8 @@ export interface TierCollection {
   readonly versions: mongo.Collection<RawDocument>;
   readonly bson: Bson;
   readonly clock: Clock;
+  /** The field that names the tenant of a document, where tenants share the collection. */
+  readonly tenantField?: string | undefined;
 }
 
 /** A document that a write has met, of which only a part is in MongoDB. */
@@ -65,10 +67,11 @@ export class PayloadTier {
   readonly #putBack = new AtOnce(16);
   #sweepTimer: NodeJS.Timeout | undefined;
 
-  constructor({ head, versions, bson, clock }: TierCollection, options: TierOptions) {
+  constructor({ head, versions, bson, clock, tenantField }: TierCollection, options: TierOptions) {
     const { stores, map, prefix, tenant, batchWindowMs } = options;
     this.map = map;
-    this.#target = { head, versions, bson, stores, map, address: { prefix, collection: head.collectionName, tenant } };
+    const address = { prefix, collection: head.collectionName, tenant };
+    this.#target = { head, versions, bson, stores, map, address, isShared: tenantField !== undefined };
     this.#clock = clock;
     this.#options = options;
     this.#reader = new PayloadReader(bson, stores);

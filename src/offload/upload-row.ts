@@ -2,10 +2,11 @@ import type { mongo } from 'mongoose';
 import { encodeBody } from '../payload/body-codec.ts';
 import { checkDigest } from '../payload/check-digest.ts';
 import { type Digest, sameDigest } from '../payload/digest.ts';
-import { blobKeys, itemKey, type VersionAddress } from '../payload/payload-key.ts';
+import { blobKeys, type ItemAddress, itemKey, type VersionAddress } from '../payload/payload-key.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import type { PayloadStore } from '../payload/payload-store.ts';
 import { type BlobLocation, type FoundBlob, splitDocument } from '../payload/split-document.ts';
+import { isRowId } from '../row-id.ts';
 import type { BlobReference, Bson, PayloadReference, RawDocument, SystemFields } from '../types.ts';
 import type { PayloadStores } from './payload-stores.ts';
 import { documentOf, type Row, stillThere } from './row.ts';
@@ -21,6 +22,13 @@ export interface Offloading {
   readonly map: PayloadMap;
   /** What the keys of all objects of the collection have in common. */
   readonly address: Pick<VersionAddress, 'prefix' | 'collection' | 'tenant'>;
+  /** Whether tenants share the collection: then the id tells whose a document is. */
+  readonly isShared: boolean;
+}
+
+/** What the keys of all objects of a document have in common. */
+export function addressOf({ address, isShared }: Offloading, id: unknown): ItemAddress {
+  return isShared && isRowId(id) ? { ...address, tenant: id.t.toString('utf8'), id: id.id } : { ...address, id };
 }
 
 /** Where earlier versions have what a version may repeat. */
@@ -57,7 +65,8 @@ export async function uploadRow(target: Offloading, row: Row, known: readonly Kn
 
 async function store(target: Offloading, row: Row, known: readonly Known[]): Promise<Stored> {
   const { bson, map, stores } = target;
-  const address = { ...target.address, id: row.id, ov: row.system.ov, incarnation: row.system.incarnation };
+  const { ov, incarnation } = row.system;
+  const address = { ...addressOf(target, row.id), ov, incarnation };
   const locate = (blob: FoundBlob) => knownBlob(blob, known) ?? newLocation(stores, address, blob);
   const { body, blobs: found } = splitDocument(documentOf(row), { map, locate });
   const blobs = found.map(({ reference }) => reference);

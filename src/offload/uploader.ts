@@ -23,6 +23,13 @@ const BACKOFF = new ExponentialBackoff<number>({
   maxDelay: 30_000,
 });
 
+/** Errors of a client that its owner has closed: what is left is stored by whoever opens the collection next. */
+const CLOSED = new Set(['MongoClientClosedError', 'MongoNotConnectedError', 'MongoTopologyClosedError']);
+
+function isOfClosedClient(error: unknown): boolean {
+  return error instanceof Error && CLOSED.has(error.name);
+}
+
 /** A version that a write has made. */
 export interface WrittenVersion {
   /** The id of the document. */
@@ -127,6 +134,7 @@ export class Uploader {
     if (batchWindowMs > 0 && !this.#isHurried) await this.#pause(batchWindowMs);
     while (this.#waiting.size > 0 || this.#isBehind) {
       if (await this.#pass()) this.#backoff = undefined;
+      else if (isOfClosedClient(this.#lastError)) break;
       else await this.#pause(this.#nextDelay());
     }
     this.#isRunning = false;

@@ -1,5 +1,7 @@
 import type { Connection } from 'mongoose';
+import { keepPayloads } from '../capture/connection-payload.ts';
 import type { AnyModel } from '../capture/install.ts';
+import type { ResolvedPayload } from '../config/options.ts';
 import type { EntityDefinition } from '../entity/definition.ts';
 import { protectFromErasure } from '../system/erasable.ts';
 import type { Place } from './place.ts';
@@ -8,6 +10,14 @@ import { placeModel } from './place-model.ts';
 import type { Neighbours } from './rows/row-pipeline.ts';
 import { rowScope } from './rows/row-scope.ts';
 import type { Templates } from './templates.ts';
+
+/** What a place has around it. */
+export interface PlaceSurroundings {
+  readonly modelNamed: PlaceConnection['modelNamed'];
+  readonly neighbours: Neighbours;
+  /** How payloads are kept there, if they are. */
+  readonly payload: ResolvedPayload | undefined;
+}
 
 /** The models of all entities at one place, made as they are asked for. */
 export class PlaceModels {
@@ -20,12 +30,13 @@ export class PlaceModels {
     place: Place,
     client: Connection,
     templates: Templates,
-    { modelNamed, neighbours }: { modelNamed: PlaceConnection['modelNamed']; neighbours: Neighbours },
+    { modelNamed, neighbours, payload }: PlaceSurroundings,
   ) {
     this.place = place;
     this.#templates = templates;
     this.#connection = placeConnection(client, place, modelNamed);
     this.#neighbours = neighbours;
+    if (payload !== undefined) keepPayloads(this.#connection, payload);
   }
 
   protectFromErasure(): void {
@@ -40,6 +51,11 @@ export class PlaceModels {
     const model = base === undefined ? this.#root(definition) : kindNamed(this.of(base), name);
     models[name] = model;
     return model;
+  }
+
+  /** The models that were asked for so far. */
+  known(): readonly AnyModel[] {
+    return Object.values((this.#connection as unknown as { models: Record<string, AnyModel> }).models);
   }
 
   /** The names of the collections that are there. */

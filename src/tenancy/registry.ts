@@ -12,6 +12,7 @@ import type { RouteContext } from '../types.ts';
 import { Connections } from './connections.ts';
 import { Directory, requireTenantId } from './directory.ts';
 import type { TenantPlace } from './index-rollout.ts';
+import { ObjectStores } from './object-stores.ts';
 import type { Place } from './place.ts';
 import { PlaceModels } from './place-models.ts';
 import type { TenantRows } from './rows/tenant-rows.ts';
@@ -31,6 +32,7 @@ export class Registry implements ModelSource {
   readonly #templates: Templates;
   readonly #connections: Connections;
   readonly #erasable: boolean;
+  readonly #stores: ObjectStores;
   /** Nothing is closed when a tenant goes: whoever holds a model of it goes on, and it is made anew when asked for. */
   readonly #tenants: LRUCache<string, TenantModels>;
   /** The places that belong to no tenant are as many as the configuration has. */
@@ -42,6 +44,7 @@ export class Registry implements ModelSource {
     this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[]);
     this.#entities = [...this.#templates.definitions()].map(({ target }) => target);
     this.#erasable = config.hardDelete;
+    this.#stores = new ObjectStores(config);
     this.#connections = new Connections(mongoose, config.connections);
     this.#tenants = new LRUCache({ max: config.tenants.cacheSize });
     bindEntities(this.#entities, this);
@@ -99,6 +102,15 @@ export class Registry implements ModelSource {
     for (const place of places) place.close(why);
   }
 
+  /** The models that were asked for so far, and are still at hand. */
+  *knownModels(): Generator<AnyModel> {
+    const places = [
+      ...this.#places.values(),
+      ...[...this.#tenants.values()].flatMap((one) => [...one.places.values()]),
+    ];
+    for (const models of places) yield* models.known();
+  }
+
   /** Lets what is under way end, for so long, and closes all connections. */
   async close(drainMs: number): Promise<void> {
     this.#closed ??= this.#close(drainMs);
@@ -108,6 +120,7 @@ export class Registry implements ModelSource {
   async #close(drainMs: number): Promise<void> {
     unbind(this.#entities, this);
     await this.#connections.close(drainMs);
+    await this.#stores.close();
     await this.#templates.close();
     this.#tenants.clear();
     this.#places.clear();
@@ -141,6 +154,7 @@ export class Registry implements ModelSource {
       models = new PlaceModels(place, client, this.#templates, {
         modelNamed: (name) => this.#sibling(place, name),
         neighbours: (collection) => this.#neighbour(place, collection),
+        payload: this.#stores.payloadAt(place),
       });
       if (!this.#erasable) models.protectFromErasure();
       places.set(place.id, models);

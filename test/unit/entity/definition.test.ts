@@ -135,7 +135,7 @@ test('the definition keeps what the payload is told by, of nested classes too', 
 });
 
 test('the definition keeps all that is said of tenants, payload and versions', () => {
-  const blob = { contentType: 'text/plain', preferredText: true, textCharset: 'latin1' };
+  const blob = { contentType: 'text/plain', preferredText: true, textCharset: 'iso-8859-1' };
   @ChronosEntity({
     name: 'Told',
     collection: 'told',

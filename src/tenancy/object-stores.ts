@@ -1,0 +1,58 @@
+import type { ResolvedPayload } from '../config/options.ts';
+import type { ObjectStorage, ResolvedConfig } from '../config/resolved-config.ts';
+import { ConfigError } from '../errors.ts';
+import type { PayloadBuckets } from '../payload/payload-store.ts';
+import { fileBuckets } from '../payload/stores/file-payload-store.ts';
+import { s3Buckets } from '../payload/stores/s3-buckets.ts';
+import type { Place } from './place.ts';
+
+/** The object storage of a configuration: where the payloads of each place are kept. */
+export class ObjectStores {
+  readonly #config: ResolvedConfig;
+  /** By the key of their connection. */
+  readonly #buckets: ReadonlyMap<string, PayloadBuckets>;
+  readonly #local: PayloadBuckets | undefined;
+
+  /** @throws ConfigError for a database of which nobody can tell which storage it uses */
+  constructor(config: ResolvedConfig) {
+    this.#config = config;
+    this.#buckets = new Map(config.spaces.map((spaces) => [spaces.key, s3Buckets(spacesOptions(spaces))]));
+    this.#local = config.localStorage === undefined ? undefined : fileBuckets(config.localStorage);
+    if (config.spaces.length < 2) return;
+    for (const { key, spacesConnKey } of config.databases) {
+      if (spacesConnKey !== undefined) continue;
+      throw new ConfigError({
+        message: `Cannot tell where the payloads of database ${JSON.stringify(key)} are kept: there are several spacesConns. Name one: spacesConnKey`,
+      });
+    }
+  }
+
+  /** How payloads are kept at a place; undefined where all stays in MongoDB. */
+  payloadAt({ database, tenantId }: Place): ResolvedPayload | undefined {
+    const buckets = this.#bucketsOf(database.spacesConnKey);
+    if (buckets === undefined) return undefined;
+    const { devShadow, batchWindowMs, acknowledge } = this.#config;
+    const { json, content } = buckets;
+    return {
+      stores: { json, content },
+      prefix: database.key,
+      tenant: database.kind === 'shared' ? undefined : tenantId,
+      devShadow,
+      batchWindowMs,
+      ack: acknowledge,
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#buckets.values()].map((buckets) => buckets.close()));
+  }
+
+  #bucketsOf(key: string | undefined): PayloadBuckets | undefined {
+    if (this.#local !== undefined) return this.#local;
+    return key === undefined ? [...this.#buckets.values()][0] : this.#buckets.get(key);
+  }
+}
+
+function spacesOptions({ key: _key, ...spaces }: ObjectStorage) {
+  return spaces;
+}
