@@ -142,6 +142,8 @@ export class Directory {
     const owner = database.kind === 'single' && database.tier === 'tenant' ? database.extIdentifier : tenantId;
     if (owner === undefined && database.kind !== 'single')
       throw mismatch(`leads to ${quoted(database.key)}, which is of many tenants. Name one`);
+    const isGone = owner !== undefined && this.#tenants.get(owner)?.includes(database) !== true;
+    if (isGone) throw unknownTenant(owner, database.databaseType);
     return this.#placeOf(database, { ...given, tenantId: owner });
   }
 

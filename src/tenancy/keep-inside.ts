@@ -1,4 +1,5 @@
-import type { ClientSession } from 'mongoose';
+import { ADMINISTRATION } from '../admin/administration.ts';
+import { callersSession } from '../callers-session.ts';
 import type { AnyModel } from '../capture/install.ts';
 import { RouteMismatchError } from '../errors.ts';
 import { areForeign, ownerOf, type Place } from './place.ts';
@@ -9,7 +10,7 @@ import { requireOwnSession } from './session-owner.ts';
 type Method = (this: object, ...args: unknown[]) => unknown;
 
 /** Statics and methods that reach what is stored without a collection of Mongoose's, and take a session. */
-const STATICS = ['history', 'getLatest', 'getVersion', 'getAsOf', 'diff', 'enrich', 'restore', 'restoreCollection'];
+const STATICS = ['history', 'getLatest', 'getVersion', 'getAsOf', 'diff', 'enrich', 'restore'];
 const METHODS = ['history', 'diff', 'asOf', 'enrich', 'restore'];
 
 /**
@@ -19,6 +20,7 @@ const METHODS = ['history', 'diff', 'asOf', 'enrich', 'restore'];
 export function keepInside(compiled: AnyModel): void {
   for (const name of STATICS) before(compiled, name, requireSessions);
   for (const name of METHODS) before(compiled.prototype, name, requireSessions);
+  for (const name of ADMINISTRATION) before(compiled, name, ({ traffic }) => traffic.admit(undefined));
   before(compiled, 'bulkSave', ({ place }, [documents]) => {
     for (const document of [documents].flat()) if (isDocument(document)) requireOwn(document, place);
   });
@@ -48,10 +50,16 @@ function before(target: object, name: string, check: Check): void {
   });
 }
 
-function requireSessions({ place, traffic }: PlaceConnection, args: readonly unknown[]): void {
-  const { session } = (args.at(-1) ?? {}) as { session?: ClientSession | null };
-  requireOwnSession(session, place);
-  traffic.admit(session);
+/** The session is the one that the options name, or that of the transaction around the call. */
+function requireSessions(connection: PlaceConnection, args: readonly unknown[]): void {
+  const options = args.at(-1);
+  const session = callersSession({ db: connection }, isObject(options) ? options : undefined);
+  requireOwnSession(session, connection.place);
+  connection.traffic.admit(session);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function requireOwnModels(place: Place, paths: unknown): void {

@@ -65,9 +65,15 @@ const members = new WeakMap<Connection, Connection>();
 function sharedMembers(client: Connection): Connection {
   const known = members.get(client);
   if (known !== undefined) return known;
-  const { model, startSession } = client as unknown as Record<'model' | 'startSession', Method>;
+  const native = client as unknown as Record<'model' | 'startSession' | 'createCollection', Method>;
+  const { model, startSession, createCollection } = native;
   const methods: Record<string, Method> = {
-    ...Object.fromEntries(REFUSED.map((name) => [name, refused(name)])),
+    ...Object.fromEntries(REFUSED.map((name) => [name, refused(name, ONE_DATABASE)])),
+    bulkWrite: refused('bulkWrite', 'it writes to whatever models it is given. Use bulkWrite of each model'),
+    async createCollection(...args) {
+      this.place.requireOpen();
+      return createCollection.apply(this, args);
+    },
     model(...args: unknown[]) {
       const [name, ...definition] = args;
       const isDefined = definition.some((part) => part !== undefined && part !== null);
@@ -118,10 +124,11 @@ function optionsOf(driver: mongo.MongoClient): mongo.DbOptions {
   return options;
 }
 
-function refused(name: string): Method {
+const ONE_DATABASE =
+  "it leads to one database, and its client is the registry's. Use chronos.model() for other places, and chronos.close() to close";
+
+function refused(name: string, why: string): Method {
   return function () {
-    throw new RouteMismatchError({
-      message: `Cannot ${name} on the connection of ${ownerOf(this.place)}: it leads to one database, and its client is the registry's. Use chronos.model() for other places, and chronos.close() to close`,
-    });
+    throw new RouteMismatchError({ message: `Cannot ${name} on the connection of ${ownerOf(this.place)}: ${why}` });
   };
 }
