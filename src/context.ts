@@ -9,8 +9,8 @@ export interface ChronosContext extends Attribution {
 
 /** What a write is told, besides what its caller may say. */
 export interface EffectiveOptions extends ChronosWriteOptions {
-  /** Is told the bookkeeping of the version that the write makes. */
-  readonly made?: ((system: SystemFields) => void) | undefined;
+  /** Is told the bookkeeping of the version that the write makes. Gives the way back, should that not be committed. */
+  readonly made?: ((system: SystemFields) => () => void) | undefined;
 }
 
 /** What is in force around a write. */

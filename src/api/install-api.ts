@@ -199,9 +199,15 @@ function showsVersion({ $isNew, _doc }: SavedDocument, visible: boolean): boolea
   return visible && ($isNew || '_system' in _doc);
 }
 
-/** What is saved is the version it shows. */
-function showVersion({ _doc }: SavedDocument, system: SystemFields): void {
-  _doc._system = system;
+/** What is saved is the version it shows, and the one before if that is undone. */
+function showVersion(document: SavedDocument, system: SystemFields): () => void {
+  const before = document._doc._system;
+  document._doc._system = system;
+  return () => {
+    // Setting values may have put another object in the place of the one of then.
+    if (before === undefined) delete document._doc._system;
+    else document._doc._system = before;
+  };
 }
 
 /** A method of a model's documents; undefined where the schema has a path of that name, which Mongoose allows. */

@@ -10,6 +10,7 @@ import type { Committer } from '../commit/committer.ts';
 import { renameHistory } from '../commit/history-collections.ts';
 import { keyedBy, once } from '../commit/once.ts';
 import { idKey, pinnedId } from '../commit/pinned-id.ts';
+import { ifAborted, isInTransaction } from '../commit/transaction.ts';
 import { writeBulk } from '../commit/write-bulk.ts';
 import { type EffectiveOptions, effectiveOptions, type WriteTarget } from '../context.ts';
 import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
@@ -38,7 +39,7 @@ export class CapturedWrites {
     const carryOut = async (options: DriverOptions, chronos: EffectiveOptions) => {
       const content = withoutSystem(document);
       const insert = { kind: 'insert', op: 'CREATE', document: content, id, options, chronos } as const;
-      return told(await this.#committer.insert(insert), chronos);
+      return told(await this.#committer.insert(insert), chronos, options);
     };
     return this.#write('insertOne', given, carryOut, id);
   }
@@ -125,7 +126,7 @@ export class CapturedWrites {
       if (asked) return (this.#native[method] as unknown as NativeMethod).call(this.#native, filter, update, options);
       const change = changeOf(this.#native.collectionName, method, update);
       const write = { kind: 'update', op: 'UPDATE', method, filter: filter ?? {}, change, options, chronos } as const;
-      return told(await this.#committer.write(write), chronos);
+      return told(await this.#committer.write(write), chronos, options);
     };
     return this.#write(method, given, carryOut, pinnedId(filter ?? {}));
   }
@@ -175,8 +176,9 @@ export class CapturedWrites {
 }
 
 /** What the caller gets; who asked for it is told the bookkeeping of the version. */
-function told({ result, system }: Outcome, { made }: EffectiveOptions): unknown {
-  if (system !== undefined) made?.(system);
+function told({ result, system }: Outcome, { made }: EffectiveOptions, { session }: DriverOptions): unknown {
+  const undo = system === undefined ? undefined : made?.(system);
+  if (undo !== undefined && session && isInTransaction(session)) ifAborted(session, undo);
   return result;
 }
 

@@ -172,8 +172,23 @@ function abortAfterWrites(session: ClientSession): void {
   const { abortTransaction } = session;
   session.abortTransaction = async (...args) => {
     await joined.get(session);
+    for (const undo of undoing.get(session)?.splice(0).reverse() ?? []) undo();
     return abortTransaction.apply(session, args);
   };
+}
+
+const undoing = new WeakMap<ClientSession, (() => void)[]>();
+
+/** Undoes what was done in memory, should a caller's transaction be aborted. */
+export function ifAborted(session: ClientSession, undo: () => void): void {
+  const known = undoing.get(session);
+  if (known !== undefined && known.length > 0) {
+    known.push(undo);
+    return;
+  }
+  const steps = [undo];
+  undoing.set(session, steps);
+  afterCommit(session, () => steps.splice(0));
 }
 
 /** `TransactionTooLargeForCache`: more changes than the server's cache can hold; comes without a label. */

@@ -94,6 +94,24 @@ test('documents that are saved together show each its own version', async () => 
   expect(again._system.ov).toBe(3);
 });
 
+test('after an abort a document shows the version of before', async () => {
+  const user = await Users.create({ email: 'ed@x.y' });
+  const before = user._system;
+  const aborted = mongoose.connection.transaction(async (session) => {
+    for (const status of ['active', 'away']) await user.set({ status }).save({ session });
+    expect(user._system.ov).toBe(2);
+    throw new Error('on second thoughts');
+  });
+  await expect(aborted).rejects.toThrow('on second thoughts');
+  expect(user._system).toEqual(before);
+  const session = await mongoose.startSession();
+  await session.withTransaction(() => user.set({ status: 'gone' }).save({ session }));
+  session.startTransaction();
+  await session.abortTransaction();
+  await session.endSession();
+  expect(user._system.ov).toBe(1);
+});
+
 test('a document that was read without its version shows none', async () => {
   const { _id } = await Users.create({ email: 'di@x.y' });
   const user = await Users.findById(_id).select('email status').orFail();
