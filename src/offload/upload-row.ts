@@ -74,17 +74,17 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   const put: (() => Promise<void>)[] = [];
   for (const { reference, found: blob } of found.filter(isNew)) {
     const { blobKey, textKey, contentType } = reference;
-    put.push(() => stores.content.delete(blobKey));
+    put.push(() => stores.content.delete(blobKey, ENTIRELY));
     requireSame(stores.content, blobKey, await stores.content.put(blobKey, blob.bytes, { contentType }), reference);
     if (textKey === undefined || blob.text === undefined) continue;
-    put.push(() => stores.content.delete(textKey));
+    put.push(() => stores.content.delete(textKey, ENTIRELY));
     await stores.content.put(textKey, blob.text, { contentType: 'text/plain; charset=utf-8' });
   }
   const { bytes, ...facts } = await encodeBody(bson, body);
   const before = known.find(({ payload }) => payload !== undefined && sameDigest(payload, facts))?.payload;
   const payload = before ?? { key: itemKey(address), ...facts };
   if (before === undefined) {
-    put.push(() => stores.json.delete(payload.key));
+    put.push(() => stores.json.delete(payload.key, ENTIRELY));
     const options = { contentType: 'application/json', contentEncoding: facts.encoding };
     requireSame(stores.json, payload.key, await stores.json.put(payload.key, bytes, options), facts);
   }
@@ -93,6 +93,9 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   };
   return { payload, blobs, undo };
 }
+
+/** A bucket with versioning would keep what was put, for a version that may have been erased. */
+const ENTIRELY = { allVersions: true } as const;
 
 /** A store that has kept something else than it was given is not to be trusted with the only copy. */
 function requireSame({ name }: PayloadStore, key: string, found: Digest, expected: Digest): void {
