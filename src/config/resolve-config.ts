@@ -3,14 +3,14 @@ import type { ChronosConfig, EnhancedChronosConfig } from './chronos-config.ts';
 import { configSchema, type ShapedConfig } from './config-schema.ts';
 import { batchWindowOf } from './options.ts';
 import { resolveDatabases } from './resolve-databases.ts';
-import type { Database, ObjectStorage, ResolvedConfig } from './resolved-config.ts';
+import type { ObjectStorage, ResolvedConfig } from './resolved-config.ts';
 import { DEFAULT_ROUTE_KEY, routeKey } from './route-key.ts';
 
 /** Tells what is wrong, and where. */
 export type Report = (path: string, problem: string) => void;
 
 /** A further look at a configuration whose shape is right. */
-export type Check = (config: ShapedConfig, databases: readonly Database[], report: Report) => void;
+export type Check = (config: ShapedConfig, report: Report) => void;
 
 /**
  * Brings a configuration of either generation to the one form the library works with.
@@ -26,7 +26,7 @@ export function resolveConfig(config: ChronosConfig | EnhancedChronosConfig, che
     throw refusal(problems);
   }
   const resolved = resolve(parsed.data, report);
-  check(parsed.data, resolved.databases, report);
+  check(parsed.data, report);
   if (problems.length > 0) throw refusal(problems);
   return resolved;
 }

@@ -29,7 +29,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
 };
 
 /** Reports the options that are asked for in vain. */
-export const reportUnavailable: Check = (config, _databases, report) => {
+export const reportUnavailable: Check = (config, report) => {
   for (const [option, isAsked] of Object.entries(UNAVAILABLE)) {
     const instead = INSTEAD[option] ?? 'leave it out';
     if (isAsked(config)) report(option, `is not available in this version: ${instead}`);

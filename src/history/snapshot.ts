@@ -16,7 +16,9 @@ const SNAPSHOT_UNAVAILABLE = 246;
 /** `SnapshotTooOld`: the server has let go of the snapshot that a cursor reads, by default after five minutes. */
 const SNAPSHOT_TOO_OLD = 239;
 const ATTEMPTS = 20;
-const PAUSE_MS = 10;
+const FIRST_PAUSE_MS = 10;
+/** A busy server may take seconds until the majority has what is new. */
+const LONGEST_PAUSE_MS = 500;
 
 /** Reads in the caller's transaction or snapshot, else in a snapshot of its own, taken once there is one. */
 export async function inSnapshot<T>(
@@ -36,7 +38,7 @@ export async function onceAvailable<T>(read: () => Promise<T>): Promise<T> {
     } catch (error) {
       const isTooEarly = (error as mongo.MongoServerError).code === SNAPSHOT_UNAVAILABLE;
       if (!isTooEarly || attempt === ATTEMPTS) throw error;
-      await setTimeout(PAUSE_MS);
+      await setTimeout(Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS));
     }
   }
 }
