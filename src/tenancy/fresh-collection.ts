@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
-import type { AnyModel } from '../capture/install.ts';
+import { type AnyModel, committerBehind } from '../capture/install.ts';
+import { requirePreconditions } from '../commit/preconditions.ts';
 import type { PlaceConnection } from './place-connection.ts';
 
 /** The driver's calls that bring a collection into being if there is none. Updates do so only as upserts. */
@@ -42,6 +43,9 @@ export class FreshCollection {
   }
 
   async #create(): Promise<void> {
+    const store = committerBehind(this.#model)?.store;
+    // A server that is going to refuse the write is left as it is.
+    if (store !== undefined) await requirePreconditions(store);
     const { collectionName: name } = this.#model.collection;
     const db = this.#connection.db as mongo.Db;
     if (!(await db.listCollections({ name }, { nameOnly: true }).hasNext())) {
