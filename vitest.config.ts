@@ -38,7 +38,7 @@ export default defineConfig({
         test: {
           name: 'stores',
           include: ['test/{conformance,stores}/**/*.test.ts'],
-          globalSetup: ['test/support/store-setup.ts'],
+          globalSetup: ['test/support/global-setup.ts', 'test/support/store-setup.ts'],
           pool: 'forks',
           testTimeout: HOOK_TIMEOUT,
           hookTimeout: HOOK_TIMEOUT,

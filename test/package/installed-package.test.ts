@@ -25,6 +25,18 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const STORES = `
+import { MemoryPayloadStore } from 'mongoose-chronos';
+import { s3Buckets } from 'mongoose-chronos/s3';
+import { testPayloadStore } from 'mongoose-chronos/testing';
+const tests = [];
+testPayloadStore({ test: (title, run) => tests.push(run), create: () => new MemoryPayloadStore() });
+for (const run of tests) await run();
+const buckets = { json: 'j', content: 'c', versions: 'v', backup: 'b' };
+const error = await s3Buckets({ region: 'us-east-1', buckets }).json.get('a').catch((error) => error);
+console.log(JSON.stringify({ passed: tests.length > 10, error: [error.name, error.message] }));
+`;
+
 describe.each(['module', 'commonjs'] as const)('in an empty app of type %s', (type) => {
   let app: string;
 
@@ -48,6 +60,14 @@ describe.each(['module', 'commonjs'] as const)('in an empty app of type %s', (ty
     const options = ['--strict', '--target', 'es2022', '--module', 'nodenext', '--types', 'node'];
     await node(['node_modules/typescript/bin/tsc', ...options, 'typed.ts']);
     expect(await output('typed.js', `readme-${type}-ts`)).not.toBe('');
+  });
+
+  test('stores of objects need the AWS SDK when S3 is used, and not before', async () => {
+    await writeFile(join(app, 'stores.js'), type === 'module' ? STORES : withMain(withRequire(STORES)));
+    expect(JSON.parse(await node(['stores.js']))).toEqual({
+      passed: true,
+      error: ['ConfigError', expect.stringContaining('npm install @aws-sdk/client-s3')],
+    });
   });
 
   const output = (file: string, database: string): Promise<string> => {
