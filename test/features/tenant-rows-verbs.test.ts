@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { ChronosEntity, ChronosModel, Index, Prop, Ref, schemaFor } from '../../decorators/index.ts';
 import { EntityDefinitionError, NotFoundError, OptimisticLockError, RouteMismatchError } from '../../src/index.ts';
+import { MemoryPayloadStore } from '../../src/payload/stores/memory-payload-store.ts';
 import { testRegistries } from '../support/registry.ts';
 
 @ChronosEntity({ collection: 'teams', tenantField: 'org' })
@@ -62,6 +63,7 @@ async function neighbours(a: string, b: string) {
       { _id: 3, email: '3@y.z', status: 'old', score: 3, tags: [] },
     ]);
   }
+  await User.forTenant(b).updateMany({}, { $inc: { score: 10 } });
   const everything = async () => {
     const heads = await stored('users').find({ org: b }).sort({ _id: 1 }).toArray();
     return [heads, await stored('users_ver').find({ org: b }).sort({ _id: 1 }).toArray()];
@@ -401,9 +403,56 @@ test('transactions join what a tenant does', async () => {
   await foreign.endSession();
 });
 
+test('tenants whose ids are equal under a collation are kept apart', async () => {
+  const own = `${prefix}collated`;
+  const registry = init({
+    mongoConns: [{ key: 'main', mongoUri }],
+    databases: { runtime: [{ key: 'rows', mongoConnKey: 'main', dbName: own, tenantIds: ['x', 'X'] }] },
+    entities: [User, Admin, Team],
+  });
+  await admin.db(own).createCollection('users', { collation: { locale: 'en', strength: 1 } });
+  const [lower, upper] = [registry.model(User, { tenantId: 'x' }), registry.model(User, { tenantId: 'X' })];
+  await lower.createIndexes();
+  for (const Users of [lower, upper]) await Users.create({ _id: 1, email: 'Ana@y.z', status: Users.modelName });
+  const before = new Date();
+  await expect(lower.create({ _id: 2, email: 'ANA@y.z' })).rejects.toMatchObject({
+    code: 11000,
+    keyPattern: { email: 1 },
+  });
+  await upper.updateMany({}, { status: 'upper' });
+  expect([await lower.countDocuments({ status: 'upper' }), await upper.countDocuments({ status: 'UPPER' })]).toEqual([
+    0, 1,
+  ]);
+  await lower.updateMany({ _id: { $gt: 0 } }, { status: 'lower' });
+  for (const Users of [lower, upper]) {
+    const tenant = Users === lower ? 'x' : 'X';
+    expect(await Users.asOf(before).find().lean()).toMatchObject([{ org: tenant, status: 'User' }]);
+    expect(
+      await Users.asOf(before).find({ email: 'ana@Y.Z' }).collation({ locale: 'en', strength: 1 }).lean(),
+    ).toMatchObject([{ org: tenant }]);
+    expect(await Users.history(1)).toHaveLength(2);
+    expect(
+      await Users.aggregate([{ $lookup: { from: 'users', localField: 'email', foreignField: 'email', as: 'same' } }]),
+    ).toMatchObject([{ org: tenant, same: [{ org: tenant }] }]);
+  }
+  expect(await lower.deleteMany({ email: 'ANA@y.z' })).toMatchObject({ deletedCount: 1 });
+  expect(await upper.countDocuments()).toBe(1);
+});
+
 test('an entity needs a field to be shared by, and one that can name a tenant', () => {
   expect(() => Note.forTenant('a')).toThrow(RouteMismatchError);
   expect(() => chronos.with({ key: 'rows', collection: 'users' })).toThrow(RouteMismatchError);
+  const payload = { json: new MemoryPayloadStore() };
+  @ChronosEntity({ tenantField: 'org', versioning: { payload } })
+  class Large extends ChronosModel {
+    @Prop() text?: string;
+  }
+  const registry = init({
+    mongoConns: [{ key: 'main', mongoUri }],
+    databases: { runtime: [{ key: 'rows', mongoConnKey: 'main', dbName, tenantIds: ['a'] }] },
+    entities: [Large],
+  });
+  expect(() => registry.model(Large, { tenantId: 'a' })).toThrow(RouteMismatchError);
   @ChronosEntity({ tenantField: 'org' })
   class Wrong extends ChronosModel {
     @Prop() org?: number;

@@ -358,6 +358,17 @@ const WRITES: readonly Attempt[] = [
     'an upsert by the other’s id',
     () => A.updateOne({ _id: 'only-b' }, { status: 'taken', email: 'w7@y.z' }, { upsert: true }),
   ],
+  ['$min of _id', () => native().updateOne({ status: 'none' }, { $min: { _id: 'w9' } } as never, { upsert: true })],
+  ['$inc of _id', () => native().updateOne({ _id: 'w10' }, { $inc: { _id: 1 } } as never, { upsert: true })],
+  ['$rename to _id', () => native().updateOne({ _id: '1' }, { $rename: { status: '_id.t' } } as never)],
+  [
+    '$setOnInsert of _id',
+    () => native().updateOne({ status: 'none' }, { $setOnInsert: { _id: 'only-b' } } as never, { upsert: true }),
+  ],
+  [
+    '$setOnInsert inside _id',
+    () => native().updateOne({ status: 'none' }, { $setOnInsert: { '_id.t': 1 } } as never, { upsert: true }),
+  ],
   ['$set of _id', () => native().updateOne({ _id: '1' }, { $set: { _id: 'only-b' } } as never)],
   [
     'a pipeline',

@@ -24,14 +24,14 @@ const FACTS: readonly PropertyKey[] = [
  * documents, and any other is refused.
  */
 export function rowCollection(rows: TenantRows, stored: DriverCollection, neighbours: Neighbours): DriverCollection {
-  const methods = Object.assign(
-    Object.create(null),
-    new RowReads(rows, stored, neighbours),
-    new RowWrites(rows, stored),
-  );
-  return new Proxy(methods as object, {
-    get(target, name) {
-      if (Object.hasOwn(target, name)) return Reflect.get(target, name);
+  const parts: readonly Methods[] = [
+    new RowReads(rows, stored, neighbours) as unknown as Methods,
+    new RowWrites(rows, stored) as unknown as Methods,
+  ];
+  return new Proxy(Object.create(null) as object, {
+    get(_target, name) {
+      const part = parts.find((one) => name !== 'constructor' && Object.hasOwn(Object.getPrototypeOf(one), name));
+      if (part !== undefined) return part[name]?.bind(part);
       const value: unknown = Reflect.get(stored, name);
       if (typeof value !== 'function') return FACTS.includes(name) ? value : undefined;
       if (FACTS.includes(name)) return value.bind(stored);
@@ -45,3 +45,5 @@ export function rowCollection(rows: TenantRows, stored: DriverCollection, neighb
     },
   }) as DriverCollection;
 }
+
+type Methods = Readonly<Record<PropertyKey, ((...args: unknown[]) => unknown) | undefined>>;

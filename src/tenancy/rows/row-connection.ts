@@ -13,17 +13,30 @@ const REFUSED = [
   'watch',
 ] as const;
 
+const shown = new WeakMap<PlaceConnection, PlaceConnection>();
+
 /** The connection that models of a tenant show where it shares its database: for models and sessions, and no more. */
 export function rowConnection(connection: PlaceConnection): PlaceConnection {
-  const tenantId = connection.place.tenantId as string;
-  const refuse = (name: string) => () => {
-    throw refusal(tenantId, `use ${name} of the connection`, 'Use the methods of a model');
-  };
-  return Object.create(connection, {
-    ...Object.fromEntries(REFUSED.map((name) => [name, { value: refuse(name), writable: true }])),
-    db: { get: refuse('db') },
-    createCollection: {
-      value: (name: string, options?: object) => connection.createCollection(name, options as never),
+  const known = shown.get(connection);
+  if (known !== undefined) return known;
+  const made = Object.create(connection, MEMBERS) as PlaceConnection;
+  shown.set(connection, made);
+  return made;
+}
+
+const MEMBERS: PropertyDescriptorMap = {
+  ...Object.fromEntries(REFUSED.map((name) => [name, { value: refusing(name), writable: true }])),
+  db: { get: refusing('db') },
+  createCollection: {
+    value(this: PlaceConnection, name: string, options?: object) {
+      const connection = Object.getPrototypeOf(this) as PlaceConnection;
+      return connection.createCollection(name, options as never);
     },
-  }) as PlaceConnection;
+  },
+};
+
+function refusing(name: string) {
+  return function (this: PlaceConnection): never {
+    throw refusal(String(this.place.tenantId), `use ${name} of the connection`, 'Use the methods of a model');
+  };
 }

@@ -35,8 +35,10 @@ function storedFields(rows: TenantRows, operator: string, fields: unknown): unkn
       const isKept = SETTING.has(operator) && path === rows.field && value === rows.tenantId;
       const isOfField = isWithin(path, rows.field) || (operator === '$rename' && isWithin(value, rows.field));
       if (isOfField && !isKept) throw rows.foreign();
-      if (path === '_id') return [path, SETTING.has(operator) ? rows.storedId(value) : value];
-      return [path.startsWith('_id.') ? `_id.id${path.slice(3)}` : path, value];
+      const isOfId = isWithin(path, '_id') || (operator === '$rename' && isWithin(value, '_id'));
+      if (!isOfId) return [path, value];
+      if (path === '_id' && SETTING.has(operator)) return [path, rows.storedId(value)];
+      throw refusal(rows.tenantId, `change _id by ${operator}`, 'Set it as a whole, by $set or $setOnInsert');
     }),
   );
 }

@@ -38,8 +38,3 @@ export function returnsIds(options: DriverOptions): boolean {
   const { _id: id = 1 } = (options.projection ?? options.fields ?? {}) as RawDocument;
   return id === 1 || id === true || (typeof id === 'number' && id !== 0);
 }
-
-export function isCollated(options: object | null | undefined): boolean {
-  const { collation } = (options ?? {}) as { collation?: unknown };
-  return collation !== undefined && collation !== null;
-}

@@ -40,12 +40,10 @@ const SHOW: RawDocument = { $set: { _id: '$_id.id' } };
 export class RowPipelines {
   readonly #rows: TenantRows;
   readonly #neighbours: Neighbours;
-  readonly #collated: boolean;
 
-  constructor(rows: TenantRows, neighbours: Neighbours, collated: boolean) {
+  constructor(rows: TenantRows, neighbours: Neighbours) {
     this.#rows = rows;
     this.#neighbours = neighbours;
-    this.#collated = collated;
   }
 
   /** What limits and orders documents comes first, where there are indexes; all other stages follow as they are. */
@@ -53,21 +51,17 @@ export class RowPipelines {
     const [first] = pipeline;
     if (first !== undefined && operatorOf(first) === '$geoNear') {
       const { query, ...near } = first.$geoNear as RawDocument;
-      const own = { $geoNear: { ...near, query: this.#filter(rows, query as RawDocument) } };
+      const own = { $geoNear: { ...near, query: rows.filter(query as RawDocument) } };
       return [own, SHOW, ...this.#stages(pipeline.slice(1))];
     }
     const matches = leading(pipeline, (operator) => operator === '$match');
     const ordering = leading(pipeline.slice(matches.length), (operator) => ORDERING.has(operator));
     return [
-      { $match: this.#filter(rows, allOf(matches)) },
+      { $match: rows.filter(allOf(matches)) },
       ...ordering.map((stage) => ('$sort' in stage ? { $sort: storedSort(stage.$sort) } : stage)),
       SHOW,
       ...this.#stages(pipeline.slice(matches.length + ordering.length)),
     ];
-  }
-
-  #filter(rows: TenantRows, filter: RawDocument | undefined): RawDocument {
-    return rows.filter(filter, this.#collated);
   }
 
   #stages(stages: Pipeline): RawDocument[] {
@@ -104,7 +98,7 @@ export class RowPipelines {
       return [{ $lookup: { from, ...rest, pipeline: this.of(pipeline, target), as } }];
     }
     const isFiltered = pipeline.every((stage) => operatorOf(stage) === '$match');
-    const inner = isFiltered ? [{ $match: this.#filter(target, allOf(pipeline)) }] : this.of(pipeline, target);
+    const inner = isFiltered ? [{ $match: target.filter(allOf(pipeline)) }] : this.of(pipeline, target);
     const byId = foreignField === '_id';
     const fields = byId ? { localField: LOCAL, foreignField } : { localField, foreignField: storedPath(foreignField) };
     return [
@@ -120,7 +114,7 @@ export class RowPipelines {
     const own = {
       connectFromField: storedPath(connectFromField),
       connectToField: storedPath(connectToField),
-      restrictSearchWithMatch: this.#filter(target, restrictSearchWithMatch),
+      restrictSearchWithMatch: target.filter(restrictSearchWithMatch),
     };
     return [{ $graphLookup: { from, ...rest, ...own, as } }, showJoined(as)];
   }

@@ -3,7 +3,7 @@ import { isPast } from '../../capture/capture-target.ts';
 import type { RawDocument } from '../../types.ts';
 import { rowAggregation, rowCursor } from './row-cursor.ts';
 import { shownIndex, storedIndex } from './row-indexes.ts';
-import { isCollated, returnsIds, storedOptions } from './row-options.ts';
+import { returnsIds, storedOptions } from './row-options.ts';
 import { type Neighbours, RowPipelines, storedWatch } from './row-pipeline.ts';
 import { shownDocument } from './row-results.ts';
 import type { TenantRows } from './tenant-rows.ts';
@@ -23,59 +23,60 @@ export class RowReads {
     this.#neighbours = neighbours;
   }
 
-  find = (filter?: RawDocument, given?: Options): unknown => {
+  find(filter?: RawDocument, given?: Options): unknown {
     const options = storedOptions(this.#rows, given);
-    const cursor = this.#stored.find(this.#filter(filter, given), options as object);
+    const cursor = this.#stored.find(this.#filter(filter), options as object);
     return rowCursor(this.#rows, cursor, returnsIds(options));
-  };
+  }
 
-  findOne = async (filter?: RawDocument, given?: Options): Promise<unknown> => {
+  async findOne(filter?: RawDocument, given?: Options): Promise<unknown> {
     const options = storedOptions(this.#rows, given);
-    const document = await this.#stored.findOne(this.#filter(filter, given), options as object);
+    const document = await this.#stored.findOne(this.#filter(filter), options as object);
     const isShown = document === null || options.explain !== undefined || !returnsIds(options);
     return isShown ? document : shownDocument(this.#rows, document);
-  };
+  }
 
-  countDocuments = async (filter?: RawDocument, given?: Options): Promise<number> => {
+  async countDocuments(filter?: RawDocument, given?: Options): Promise<number> {
     const options = storedOptions(this.#rows, given);
-    return this.#stored.countDocuments(this.#filter(filter, given), options as object);
-  };
+    return this.#stored.countDocuments(this.#filter(filter), options as object);
+  }
 
   /** What the server would estimate is everybody's; the tenant's own documents are counted by their ids alone. */
-  estimatedDocumentCount = async (given?: Options): Promise<number> => {
-    const own = isPast(given) ? this.#filter({}, given) : ({ _id: this.#rows.allIds } as never);
+  async estimatedDocumentCount(given?: Options): Promise<number> {
+    const own = isPast(given) ? this.#filter({}) : ({ _id: this.#rows.allIds } as never);
     return this.#stored.countDocuments(own, storedOptions(this.#rows, given) as object);
-  };
+  }
 
-  distinct = async (key: string, filter?: RawDocument, given?: Options): Promise<unknown[]> => {
+  async distinct(key: string, filter?: RawDocument, given?: Options): Promise<unknown[]> {
     const path = key === '_id' || key.startsWith('_id.') ? `_id.id${key.slice(3)}` : key;
     const options = storedOptions(this.#rows, given);
-    return this.#stored.distinct(path, this.#filter(filter, given), options as object);
-  };
+    return this.#stored.distinct(path, this.#filter(filter), options as object);
+  }
 
-  aggregate = (pipeline: RawDocument[] = [], given?: Options): unknown => {
-    const stages = new RowPipelines(this.#rows, this.#neighbours, isCollated(given)).of([pipeline].flat());
+  aggregate(pipeline: RawDocument[] = [], given?: Options): unknown {
+    const stages = new RowPipelines(this.#rows, this.#neighbours).of([pipeline].flat());
     return rowAggregation(this.#rows, this.#stored.aggregate(stages, storedOptions(this.#rows, given) as object));
-  };
+  }
 
-  watch = (pipeline: RawDocument[] = [], given?: Options): unknown =>
-    this.#stored.watch(storedWatch(this.#rows, pipeline), storedOptions(this.#rows, given) as object);
+  watch(pipeline: RawDocument[] = [], given?: Options): unknown {
+    return this.#stored.watch(storedWatch(this.#rows, pipeline), storedOptions(this.#rows, given) as object);
+  }
 
-  createIndex = async (keys: unknown, given: mongo.CreateIndexesOptions = {}): Promise<string> => {
+  async createIndex(keys: unknown, given: mongo.CreateIndexesOptions = {}): Promise<string> {
     const [stored, options] = storedIndex(this.#rows, keys, await this.#collatedAs(given));
     return this.#stored.createIndex(stored as mongo.IndexSpecification, options);
-  };
+  }
 
-  indexes = async (): Promise<unknown[]> => {
+  async indexes(): Promise<unknown[]> {
     const indexes = (await this.#stored.listIndexes().toArray()) as RawDocument[];
     return indexes.map((index) => shownIndex(this.#rows, index));
-  };
+  }
 
-  listIndexes = (): object => {
+  listIndexes(): object {
     const cursor = this.#stored.listIndexes();
     cursor.map((index: RawDocument) => shownIndex(this.#rows, index));
     return rowAggregation(this.#rows, cursor);
-  };
+  }
 
   /** The options of an index, with the collation that it would have from its collection. */
   async #collatedAs(given: mongo.CreateIndexesOptions): Promise<mongo.CreateIndexesOptions> {
@@ -86,7 +87,7 @@ export class RowReads {
     return collation === undefined ? given : { ...given, collation };
   }
 
-  #filter(filter: RawDocument | undefined, options: Options): never {
-    return this.#rows.filter(filter, isCollated(options)) as never;
+  #filter(filter: RawDocument | undefined): never {
+    return this.#rows.filter(filter) as never;
   }
 }

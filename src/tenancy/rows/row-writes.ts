@@ -3,7 +3,7 @@ import { idOf } from '../../capture/change-of.ts';
 import type { DriverOptions } from '../../commit/captured-write.ts';
 import type { RawDocument } from '../../types.ts';
 import { storedDocument, storedUpdate } from './row-content.ts';
-import { isCollated, returnsIds, storedOptions } from './row-options.ts';
+import { returnsIds, storedOptions } from './row-options.ts';
 import { shownDocument, shownError, shownResult } from './row-results.ts';
 import type { TenantRows } from './tenant-rows.ts';
 
@@ -22,49 +22,61 @@ export class RowWrites {
     this.#stored = stored;
   }
 
-  insertOne = async (document: RawDocument, options?: Options): Promise<unknown> => {
+  async insertOne(document: RawDocument, options?: Options): Promise<unknown> {
     idOf(this.#stored, document);
     return this.#call('insertOne', [storedDocument(this.#rows, document)], options);
-  };
+  }
 
-  insertMany = async (documents: RawDocument[], options?: Options): Promise<unknown> => {
+  async insertMany(documents: RawDocument[], options?: Options): Promise<unknown> {
     if (!Array.isArray(documents)) return this.#call('insertMany', [documents], options);
     for (const document of documents) idOf(this.#stored, document);
     return this.#call('insertMany', [documents.map((document) => storedDocument(this.#rows, document))], options);
-  };
+  }
 
-  updateOne = async (filter: RawDocument, update: unknown, options?: Options): Promise<unknown> =>
-    this.#call('updateOne', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+  async updateOne(filter: RawDocument, update: unknown, options?: Options): Promise<unknown> {
+    return this.#call('updateOne', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+  }
 
-  updateMany = async (filter: RawDocument, update: unknown, options?: Options): Promise<unknown> =>
-    this.#call('updateMany', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+  async updateMany(filter: RawDocument, update: unknown, options?: Options): Promise<unknown> {
+    return this.#call('updateMany', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+  }
 
-  replaceOne = async (filter: RawDocument, document: unknown, options?: Options): Promise<unknown> =>
-    this.#call('replaceOne', [this.#filter(filter, options), storedDocument(this.#rows, document)], options);
+  async replaceOne(filter: RawDocument, document: unknown, options?: Options): Promise<unknown> {
+    return this.#call('replaceOne', [this.#filter(filter, options), storedDocument(this.#rows, document)], options);
+  }
 
-  deleteOne = async (filter: RawDocument, options?: Options): Promise<unknown> =>
-    this.#call('deleteOne', [this.#filter(filter, options)], options);
+  async deleteOne(filter: RawDocument, options?: Options): Promise<unknown> {
+    return this.#call('deleteOne', [this.#filter(filter, options)], options);
+  }
 
-  deleteMany = async (filter: RawDocument, options?: Options): Promise<unknown> =>
-    this.#call('deleteMany', [this.#filter(filter, options)], options);
+  async deleteMany(filter: RawDocument, options?: Options): Promise<unknown> {
+    return this.#call('deleteMany', [this.#filter(filter, options)], options);
+  }
 
-  findOneAndUpdate = async (filter: RawDocument, update: unknown, options?: Options): Promise<unknown> =>
-    this.#find('findOneAndUpdate', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+  async findOneAndUpdate(filter: RawDocument, update: unknown, options?: Options): Promise<unknown> {
+    return this.#find('findOneAndUpdate', [this.#filter(filter, options), storedUpdate(this.#rows, update)], options);
+  }
 
-  findOneAndReplace = async (filter: RawDocument, document: unknown, options?: Options): Promise<unknown> =>
-    this.#find('findOneAndReplace', [this.#filter(filter, options), storedDocument(this.#rows, document)], options);
+  async findOneAndReplace(filter: RawDocument, document: unknown, options?: Options): Promise<unknown> {
+    return this.#find(
+      'findOneAndReplace',
+      [this.#filter(filter, options), storedDocument(this.#rows, document)],
+      options,
+    );
+  }
 
-  findOneAndDelete = async (filter: RawDocument, options?: Options): Promise<unknown> =>
-    this.#find('findOneAndDelete', [this.#filter(filter, options)], options);
+  async findOneAndDelete(filter: RawDocument, options?: Options): Promise<unknown> {
+    return this.#find('findOneAndDelete', [this.#filter(filter, options)], options);
+  }
 
-  bulkWrite = async (operations: unknown[], options?: Options): Promise<unknown> => {
+  async bulkWrite(operations: unknown[], options?: Options): Promise<unknown> {
     const stored = Array.isArray(operations) ? operations.map((one) => this.#operation(one, options)) : operations;
     return this.#call('bulkWrite', [stored], options);
-  };
+  }
 
   /** What an upsert makes has what its filter says by equality, so that has to name the tenant in any case. */
   #filter(filter: RawDocument, options: Options): RawDocument {
-    const own = this.#rows.filter(filter, isCollated(options));
+    const own = this.#rows.filter(filter);
     return options?.upsert === true ? { ...own, [this.#rows.field]: this.#rows.tenantId } : own;
   }
 

@@ -42,14 +42,12 @@ export class TenantRows implements Rows {
   /**
    * Ids that are named are enough to find nobody else's documents. Where none are, the range of all of the tenant's ids
    * keeps out the others' on an index that is always there, and the field does so on those of the schema, which it leads.
-   *
-   * @param collated whether the command has a collation, under which the field may equal another tenant's
    */
-  filter(filter: RawDocument | Map<string, unknown> | null | undefined, collated = false): RawDocument {
+  filter(filter: RawDocument | Map<string, unknown> | null | undefined): RawDocument {
     const given: RawDocument = filter instanceof Map ? Object.fromEntries(filter) : (filter ?? {});
     const { _id: id, [this.field]: tenant, ...rest } = given;
     const own = this.#beside(this.#condition(rest), tenant);
-    const field = { [this.field]: this.tenantId, ...(collated ? { '_id.t': { $eq: this.#t } } : {}) };
+    const field = { [this.field]: this.tenantId };
     const named = namedIds(id);
     if (named !== undefined) return { ...own, _id: this.#storedIds(named), ...(namesText(rest) ? field : {}) };
     const condition = Object.hasOwn(given, '_id') ? { '_id.id': id } : {};
