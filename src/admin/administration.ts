@@ -2,8 +2,7 @@ import type { Model } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { outcomeOf } from '../commit/once.ts';
-import type { Store } from '../commit/store.ts';
-import { ConfigError, RouteMismatchError } from '../errors.ts';
+import { RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
@@ -197,14 +196,12 @@ export function administration(administered: Administered): AdministrationStatic
     async exportHistory(to, options = {}) {
       requireWhole(model, 'export');
       const { store } = await administered.committer();
-      requireInline(store, 'export');
       const cast = (id: unknown) => (id === undefined ? undefined : administered.cast(id));
       return exportHistory(store, to, { ...options, after: cast(options.after), upTo: cast(options.upTo) });
     },
     async importHistory(from, options) {
       requireWhole(model, 'import into');
       const { store } = await administered.committer();
-      requireInline(store, 'import into');
       return importHistory(store, from, options);
     },
     safeTime: async () => safeTime((await administered.committer()).store),
@@ -222,14 +219,6 @@ function requireWhole(model: Model<unknown>, what: string): void {
   if (rows === undefined) return;
   throw new RouteMismatchError({
     message: `Cannot ${what} ${model.collection.name} for tenant ${rows.tenantId}: others share it`,
-  });
-}
-
-/** Of documents whose payload is in object storage only a part is in the collection. */
-function requireInline({ head, payload }: Store, what: string): void {
-  if (payload === undefined) return;
-  throw new ConfigError({
-    message: `Cannot ${what} ${head.collectionName}: its payloads are in object storage, which is not available in this version`,
   });
 }
 

@@ -11,6 +11,7 @@ import { erasuresUnderWay } from '../commit/erasures.ts';
 import type { Store } from '../commit/store.ts';
 import { fieldOf } from '../commit/version-record.ts';
 import { onceAvailable, toldIfExpired } from '../history/snapshot.ts';
+import { withoutPayload } from '../system/portable.ts';
 import { BY_ID } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import { type FileRow, FORMAT, FORMAT_VERSION, type HistoryCounts, lineOf, Tally } from './history-file.ts';
@@ -130,20 +131,34 @@ class FileWriter {
   }
 }
 
+/** How many payloads are fetched at once. */
+const AHEAD = 16;
+
 async function* rows(
   store: Store,
   cursor: mongo.FindCursor<RawDocument>,
   areRecords: boolean,
 ): AsyncGenerator<Row, undefined> {
+  const ahead: Promise<Row>[] = [];
   try {
     for await (const raw of cursor) {
-      const bytes = raw as unknown as Uint8Array;
-      const key = topLevel(store.bson, bytes, '_id');
-      yield { id: areRecords ? fieldOf(key as RawDocument, 'id') : key, bytes };
+      const row = rowOf(store, raw as unknown as Uint8Array, areRecords);
+      // Whoever comes to it meets what went wrong.
+      row.catch(() => undefined);
+      ahead.push(row);
+      if (ahead.length === AHEAD) yield (await ahead.shift()) as Row;
     }
+    for (const row of ahead) yield await row;
   } catch (error) {
     toldIfExpired(error);
   }
+}
+
+/** A row with all of its document, wherever that is. */
+async function rowOf({ bson, payload }: Store, stored: Uint8Array, isRecord: boolean): Promise<Row> {
+  const bytes = payload === undefined ? stored : withoutPayload(await payload.whole(stored));
+  const key = topLevel(bson, bytes, '_id');
+  return { id: isRecord ? fieldOf(key as RawDocument, 'id') : key, bytes };
 }
 
 function fileRow(store: Store, bytes: Uint8Array, isRecord: boolean): FileRow {

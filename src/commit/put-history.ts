@@ -1,11 +1,12 @@
 import { decodeExact, type ExactDocument, topLevel } from '../bson/exact.ts';
 import { HistoryFileError } from '../errors.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
+import { withoutPayload } from '../system/portable.ts';
 import type { VersionFields } from '../types.ts';
 import { counterOf } from './collection-version.ts';
 import { findPastLives, holdHeads } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
-import type { PastLife } from './stamp.ts';
+import { drawIncarnation, type PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 import { entriesOf, fieldOf, ownFields } from './version-record.ts';
@@ -44,6 +45,7 @@ export async function putHistory(store: Store, rows: readonly PutRow[]): Promise
       await holdHeads(store, tx, stored.headsOf(inserted));
       await insert(store, tx, inserted);
       await raiseCounter(store, tx, inserted);
+      tx.written.push(...inserted.map(({ id, ov }) => ({ id, ov })));
       const count = (fate: Fate) => fates.filter((one) => one === fate).length;
       return { inserted: count('inserted'), present: count('present'), erased: count('erased') };
     },
@@ -68,11 +70,11 @@ class Stored {
     const keys = rows.map(({ id, ov }) => ({ id, ov }));
     const options = { session: tx.session, raw: true } as const;
     for await (const raw of store.head.find({ _id: { $in: ids as never[] } }, options)) {
-      const bytes = raw as unknown as Uint8Array;
+      const bytes = await comparable(store, raw as unknown as Uint8Array);
       stored.#heads.set(idKey(topLevel(store.bson, bytes, '_id')), bytes);
     }
     for await (const raw of store.versions.find({ _id: { $in: keys as never[] } }, options)) {
-      const bytes = raw as unknown as Uint8Array;
+      const bytes = await comparable(store, raw as unknown as Uint8Array);
       const key = topLevel(store.bson, bytes, '_id') as ExactDocument;
       stored.#records.set(keyOf(fieldOf(key, 'id'), Number(fieldOf(key, 'ov'))), bytes);
     }
@@ -136,13 +138,27 @@ function lastRecordOf(past: PastLife | undefined): number | undefined {
   return past?.gap === true ? past.ov - 1 : past?.ov;
 }
 
+/** What is stored, as a file has it. */
+async function comparable({ payload }: Store, stored: Uint8Array): Promise<Uint8Array> {
+  return payload === undefined ? stored : withoutPayload(await payload.whole(stored));
+}
+
 async function insert(store: Store, tx: Transaction, rows: readonly PutRow[]): Promise<void> {
   for (const isHead of [false, true]) {
-    const documents = rows.filter((row) => row.isHead === isHead).map(({ bytes }) => decodeExact(store.bson, bytes));
+    const documents = rows.filter((row) => row.isHead === isHead).map(({ bytes }) => documentOf(store, bytes));
     if (documents.length === 0) continue;
     const options = { session: tx.session, forceServerObjectId: true, bypassDocumentValidation: true };
     await (isHead ? store.head : store.versions).insertMany(documents as never[], options);
   }
+}
+
+/** What is put: where payloads are kept in object storage, its own is stored from here. */
+function documentOf({ bson, payload }: Store, bytes: Uint8Array): ExactDocument {
+  const document = decodeExact(bson, bytes);
+  const system = fieldOf(document, '_system') as ExactDocument | undefined;
+  if (payload === undefined || system === undefined || fieldOf(system, 'deleted') === true) return document;
+  const offloaded = new Map([...entriesOf(system), ['incarnation', drawIncarnation()], ['state', 'new-not-synched']]);
+  return new Map([...entriesOf(document), ['_system', offloaded]]);
 }
 
 /** Numbers of the collection go on after those that were put. */

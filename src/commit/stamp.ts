@@ -54,12 +54,17 @@ export function insertedSystem(stamp: Stamp, past?: PastLife): SystemFields {
     updatedAt: at,
     ...(past?.gap ? { gap: true } : {}),
     ...(past?.erased === undefined ? {} : { erased: past.erased }),
-    ...(stamp.offloads === true ? { incarnation: randomBytes(INCARNATION_BYTES).toString('hex') } : {}),
+    ...(stamp.offloads === true ? { incarnation: drawIncarnation() } : {}),
     ...perVersion(stamp, ov, past?.functionIds),
   };
 }
 
 const INCARNATION_BYTES = 4;
+
+/** What keeps the keys of a document's objects apart from those of another life, or of another document of that id. */
+export function drawIncarnation(): string {
+  return randomBytes(INCARNATION_BYTES).toString('hex');
+}
 
 /** `_system` of the version that follows `previous`. */
 export function nextSystem(previous: SystemFields, stamp: Stamp): SystemFields {

@@ -116,7 +116,6 @@ test('documents of all types and with any keys come back byte for byte', { timeo
   const Copy = collection();
   const refusedAtTheTop = new Set<string>(['_id', '_system', '$ref', '$id', '$db']);
   const topKeys = fc.uniqueArray(fc.constantFrom(...hostileKeys), { maxLength: 4 });
-  let compared = 0;
   await fc.assert(
     fc.asyncProperty(oddRawDocuments, topKeys, async (bytes, keys) => {
       await Promise.all([Source, Copy].map(emptied));
@@ -130,15 +129,13 @@ test('documents of all types and with any keys come back byte for byte', { timeo
       const stored = await recordsOf(Source)
         .insertOne(record as never)
         .catch(() => undefined);
-      if (stored === undefined) return;
+      fc.pre(stored !== undefined);
       await headsOf(Source).insertOne(row('a', { ov: 1, updatedAt: UNTIL }) as never);
       await imported(Copy, await exported(Source));
       expect(await bytesOf(Copy)).toEqual(await bytesOf(Source));
-      compared += 1;
     }),
-    { numRuns: 200 },
+    { numRuns: 60, maxSkipsPerRun: 1_000 },
   );
-  expect(compared).toBeGreaterThan(50);
 });
 
 const UNTIL = new Date('2026-01-01T00:00:00Z');
