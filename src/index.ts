@@ -16,7 +16,7 @@ export type { RecoverReport } from './admin/recover.ts';
 export type { VerifyOptions, VerifyReport } from './admin/verify.ts';
 export type { ChronosDocument, ChronosModelType, ChronosQueryHelpers } from './api/model-type.ts';
 export type { PastDocument, PastModel } from './api/past-model.ts';
-export type { DiffOptions, HistoryOptions, VersionReference } from './api/read-history.ts';
+export type { DiffOptions, HistoryOptions, PresignVersionOptions, VersionReference } from './api/read-history.ts';
 export { versioned } from './api/versioned.ts';
 export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
@@ -61,6 +61,7 @@ export type {
   PresignOptions,
   PutOptions,
 } from './payload/payload-store.ts';
+export type { PresignBlobsOptions, PresignedBlob } from './payload/presign-blobs.ts';
 export { FilePayloadStore, fileBuckets } from './payload/stores/file-payload-store.ts';
 export { MemoryPayloadStore, memoryBuckets } from './payload/stores/memory-payload-store.ts';
 export { chronos } from './plugin.ts';

@@ -73,7 +73,7 @@ function verbsByModel(installed: AnyModel, options: ChronosOptions): VerbsOf {
 
 type Members = Record<string, unknown>;
 
-const READING = ['history', 'getLatest', 'getVersion', 'getAsOf', 'diff'] as const;
+const READING = ['history', 'getLatest', 'getVersion', 'getAsOf', 'diff', 'presign'] as const;
 const WRITING = ['enrich', 'restore'] as const;
 
 function statics(verbsOf: VerbsOf): Members {

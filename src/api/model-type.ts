@@ -14,9 +14,10 @@ import type { AdministrationStatics } from '../admin/administration.ts';
 import type { Change } from '../history/diff.ts';
 import type { JsonPatchOperation } from '../history/json-patch.ts';
 import type { VersionList } from '../history/version.ts';
+import type { PresignedBlob } from '../payload/presign-blobs.ts';
 import type { ChronosWriteOptions, Instant } from '../types.ts';
 import type { PastDocument, PastModel, PastQuery } from './past-model.ts';
-import type { DiffOptions, HistoryOptions, VersionReference } from './read-history.ts';
+import type { DiffOptions, HistoryOptions, PresignVersionOptions, VersionReference } from './read-history.ts';
 import type { VersionReadOptions } from './versioned-model.ts';
 import type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './write-versions.ts';
 
@@ -108,6 +109,14 @@ export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals
     at: Instant,
     options?: O,
   ): Promise<Leaned<O, T, PastDocument<T, QueryHelpers, Methods, Virtuals>> | null>;
+
+  /**
+   * Addresses from which anyone can read the blobs of a version for a while, by their paths. A version whose blobs are
+   * still on their way to object storage is waited for.
+   *
+   * @throws NotFoundError, or VersionNotFoundError, where there is no such version; StorageError
+   */
+  presign(id: Id, options?: PresignVersionOptions): Promise<Readonly<Record<string, PresignedBlob>>>;
 
   /** What changed between two versions, each given by its number or an instant; the second is the current one. */
   diff<const O extends DiffOptions = DiffOptions>(

@@ -1,6 +1,6 @@
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
-import { NotFoundError } from '../errors.ts';
+import { ConfigError, NotFoundError } from '../errors.ts';
 import { diffDocuments, toJsonPatch } from '../history/diff.ts';
 import {
   contentOf,
@@ -15,6 +15,7 @@ import {
   storedVersions,
 } from '../history/document-history.ts';
 import { type Version, VersionList, versionOf } from '../history/version.ts';
+import type { PresignBlobsOptions, PresignedBlob } from '../payload/presign-blobs.ts';
 import type { Instant, RawDocument } from '../types.ts';
 import type { VersionedModel, VersionReadOptions } from './versioned-model.ts';
 
@@ -28,6 +29,16 @@ export interface DiffOptions {
    */
   readonly format?: 'changes' | 'json-patch' | undefined;
   readonly session?: VersionReadOptions['session'];
+}
+
+/** Options of {@link ReadHistory.presign}. */
+export interface PresignVersionOptions extends PresignBlobsOptions {
+  /**
+   * Which version: by its number, or as of an instant.
+   * @default the current one
+   */
+  readonly ov?: number | undefined;
+  readonly at?: Instant | undefined;
 }
 
 /** One side of a comparison: a version by its number, or the one current at an instant. */
@@ -70,6 +81,23 @@ export class ReadHistory {
     const version = await storedVersionAt(store, cast, point, this.#versioned.session(options));
     if (version === undefined) return this.#deleted(store, cast, { at: point }, options);
     return this.#versioned.pastDocument(store, version, options, point);
+  }
+
+  async presign(id: unknown, options: PresignVersionOptions = {}): Promise<Readonly<Record<string, PresignedBlob>>> {
+    const { ov, at, ...asked } = options;
+    const store = await this.#versioned.store();
+    const { payload } = store;
+    if (payload === undefined) {
+      throw new ConfigError({
+        message: `Cannot presign blobs of ${this.#versioned.model.modelName}: they are not kept in object storage. Apply the plugin with payload and base64`,
+      });
+    }
+    const cast = this.#versioned.cast(id);
+    const find = async () => (await this.#find(store, cast, ov ?? at, undefined)).system;
+    const system = await find();
+    if (system.state !== 'new-not-synched') return payload.presign(system, asked);
+    await payload.flush();
+    return payload.presign(await find(), asked);
   }
 
   async diff(id: unknown, a: VersionReference, b?: VersionReference, options: DiffOptions = {}): Promise<unknown> {

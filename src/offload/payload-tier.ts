@@ -3,7 +3,8 @@ import { decodeExact } from '../bson/exact.ts';
 import type { Clock } from '../clock.ts';
 import { StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
-import type { Bson, RawDocument } from '../types.ts';
+import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
+import type { Bson, RawDocument, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
 import { eraseObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
@@ -152,6 +153,11 @@ export class PayloadTier {
   /** Marks all stored versions of one document as processed. */
   async mark(id: unknown, dryRun: boolean): Promise<number> {
     return markDocuments(this.#target, [id], () => true, dryRun);
+  }
+
+  /** Addresses from which anyone can read the blobs of a version for a while. */
+  presign({ blobs = [] }: SystemFields, options: PresignBlobsOptions): ReturnType<typeof presignBlobs> {
+    return presignBlobs(this.#target.stores.content, blobs, options);
   }
 
   /** Removes all objects of a document's versions up to `ov`, and forgets what was read of them. */

@@ -1,5 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type ChronosModelType, chronos, PayloadIntegrityError, PayloadMissingError } from '../../src/index.ts';
+import {
+  type ChronosModelType,
+  chronos,
+  PayloadIntegrityError,
+  PayloadMissingError,
+  VersionNotFoundError,
+} from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
 
@@ -151,6 +157,16 @@ test('a collection is taken back to an instant', async () => {
 test('records are compacted as they are', async () => {
   await Book.compact();
   expect(await Book.getVersion(2, 0, { lean: true })).toEqual(first(2));
+});
+
+test('blobs of any version are presigned, of one that is not stored yet too', async () => {
+  const [current, before] = [await Book.presign(1), await Book.presign(1, { at: day(1), ttlSeconds: 60 })];
+  expect(current).toEqual({ cover: { blobUrl: expect.stringMatching(/^data:image\/png/), expiresIn: 3_600 } });
+  expect(before.cover?.expiresIn).toBe(60);
+  await Book.create({ _id: 8, title: 'b8', cover: COVER, author: 1 });
+  expect(await Book.presign(8, { ov: 0, projection: ['text'] })).toEqual({});
+  expect(Object.keys(await Book.presign(8))).toEqual(['cover']);
+  await expect(Book.presign(8, { ov: 1 })).rejects.toThrow(VersionNotFoundError);
 });
 
 test('a damaged or missing object is an error that names it, and no wrong document', async () => {
