@@ -28,9 +28,10 @@ const MEMBERS: PropertyDescriptorMap = {
   ...Object.fromEntries(REFUSED.map((name) => [name, { value: refusing(name), writable: true }])),
   db: { get: refusing('db') },
   createCollection: {
-    value(this: PlaceConnection, name: string, options?: object) {
+    async value(this: PlaceConnection, name: string, options?: object) {
       const connection = Object.getPrototypeOf(this) as PlaceConnection;
-      return connection.createCollection(name, options as never);
+      // What the driver returns is the whole collection.
+      await connection.createCollection(name, options as never);
     },
   },
 };

@@ -64,9 +64,14 @@ export function rowAggregation(rows: TenantRows, cursor: Cursor): object {
   return guarded(rows, cursor, [...COMMON, 'group', 'match', 'project', 'redact', 'sort', 'unwind'], {});
 }
 
+/** A change stream, which holds the collection and its client. */
+export function rowChanges(rows: TenantRows, stream: object): object {
+  return guarded(rows, stream, [...COMMON, 'removeAllListeners', 'resumeToken'], {});
+}
+
 function guarded(
   rows: TenantRows,
-  cursor: Cursor,
+  cursor: object,
   allowed: readonly PropertyKey[],
   mapped: Readonly<Record<string, Argument>>,
 ): object {

@@ -1,3 +1,4 @@
+import { kindOf } from '../../bson/kind.ts';
 import type { DriverOptions } from '../../commit/captured-write.ts';
 import { recordProjection } from '../../history/record-paths.ts';
 import { sortOf } from '../../history/sort.ts';
@@ -22,7 +23,6 @@ export function storedOptions(rows: TenantRows, given: object | null | undefined
   }
   if (options.sort !== undefined && options.sort !== null) options.sort = storedSort(options.sort);
   if (typeof options.hint === 'object' && options.hint !== null) options.hint = storedKeys(rows, options.hint);
-  if (options.upsert === true) options.idOnInsert = rows.newStoredId();
   return options as DriverOptions;
 }
 
@@ -36,5 +36,5 @@ export function storedSort(sort: unknown): unknown {
 /** Whether the documents that a command returns have their ids as they are stored: not what a projection puts there. */
 export function returnsIds(options: DriverOptions): boolean {
   const { _id: id = 1 } = (options.projection ?? options.fields ?? {}) as RawDocument;
-  return id === 1 || id === true || (typeof id === 'number' && id !== 0);
+  return id === true || (kindOf(id) === 'number' && Number(id) !== 0);
 }

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { isPast } from '../../capture/capture-target.ts';
 import type { RawDocument } from '../../types.ts';
-import { rowAggregation, rowCursor } from './row-cursor.ts';
+import { rowAggregation, rowChanges, rowCursor } from './row-cursor.ts';
 import { shownIndex, storedIndex } from './row-indexes.ts';
 import { returnsIds, storedOptions } from './row-options.ts';
 import { type Neighbours, RowPipelines, storedWatch } from './row-pipeline.ts';
@@ -59,7 +59,8 @@ export class RowReads {
   }
 
   watch(pipeline: RawDocument[] = [], given?: Options): unknown {
-    return this.#stored.watch(storedWatch(this.#rows, pipeline), storedOptions(this.#rows, given) as object);
+    const stages = storedWatch(this.#rows, pipeline);
+    return rowChanges(this.#rows, this.#stored.watch(stages, storedOptions(this.#rows, given) as object));
   }
 
   async createIndex(keys: unknown, given: mongo.CreateIndexesOptions = {}): Promise<string> {

@@ -80,6 +80,13 @@ export class RowWrites {
     return options?.upsert === true ? { ...own, [this.#rows.field]: this.#rows.tenantId } : own;
   }
 
+  /** Options of a write by a filter, with the id that an upsert makes a document under where the filter names none. */
+  #options(filter: unknown, given: Options): DriverOptions {
+    const options = storedOptions(this.#rows, given);
+    const needsId = options.upsert === true && impliedId(filter as RawDocument) === undefined;
+    return needsId ? { ...options, idOnInsert: this.#rows.newStoredId() } : options;
+  }
+
   /** A member of a bulk write. What is none the driver refuses itself. */
   #operation(operation: unknown, options: Options): unknown {
     const [kind = '', ...more] = Object.keys((operation ?? {}) as object);
@@ -91,10 +98,11 @@ export class RowWrites {
       return { insertOne: { document: storedDocument(this.#rows, document) } };
     }
     const { filter, update, replacement, ...rest } = spec;
+    const own = this.#filter(filter as RawDocument, { ...options, ...rest });
     return {
       [kind]: {
-        ...storedOptions(this.#rows, rest),
-        filter: this.#filter(filter as RawDocument, { ...options, ...rest }),
+        ...this.#options(own, rest),
+        filter: own,
         ...('update' in spec ? { update: storedUpdate(this.#rows, update) } : {}),
         ...('replacement' in spec ? { replacement: storedDocument(this.#rows, replacement) } : {}),
       },
@@ -102,11 +110,11 @@ export class RowWrites {
   }
 
   async #call(method: keyof RowWrites, args: readonly unknown[], given: Options): Promise<unknown> {
-    return shownResult(await this.#send(method, args, storedOptions(this.#rows, given)));
+    return shownResult(await this.#send(method, args, this.#options(args[0], given)));
   }
 
   async #find(method: FindAnd, args: readonly unknown[], given: Options): Promise<unknown> {
-    const options = storedOptions(this.#rows, given);
+    const options = this.#options(args[0], given);
     const answer = await this.#send(method, args, options);
     const show = (document: RawDocument | null) =>
       document === null || !returnsIds(options) ? document : shownDocument(this.#rows, document);
@@ -123,4 +131,13 @@ export class RowWrites {
       throw shownError(this.#rows, error);
     }
   }
+}
+
+/** The id that the server makes a document under by a filter. It looks for it in `$in`, `$and` and `$or` as well. */
+function impliedId({ _id, $and, $or }: RawDocument): unknown {
+  const { $eq, $in } = (_id ?? {}) as { $eq?: unknown; $in?: unknown[] };
+  const named = $eq ?? ($in?.length === 1 ? $in[0] : undefined);
+  if (named !== undefined) return named;
+  const parts = [Array.isArray($and) ? $and : [], Array.isArray($or) && $or.length === 1 ? $or : []].flat();
+  return parts.map((part: RawDocument) => impliedId(part)).find((id) => id !== undefined);
 }

@@ -70,8 +70,9 @@ export class TenantRows implements Rows {
   }
 
   /** A part of a filter: what is said of `_id` is said of where it is stored. */
-  #condition(filter: RawDocument): RawDocument {
-    return Object.fromEntries(Object.entries(filter).map(([key, value]) => this.#part(key, value)));
+  #condition(filter: RawDocument | Map<string, unknown>): RawDocument {
+    const parts = filter instanceof Map ? [...filter] : Object.entries(filter);
+    return Object.fromEntries(parts.map(([key, value]) => this.#part(key, value)));
   }
 
   #part(key: string, value: unknown): [string, unknown] {
