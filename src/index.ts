@@ -8,7 +8,7 @@ export type {
   HardDeleteReport,
   HardDeleteTarget,
 } from './admin/hard-delete.ts';
-export type { HistoryCounts } from './admin/history-file.ts';
+export type { HistoryCounts, StoredFile } from './admin/history-file.ts';
 export type { ImportOptions, ImportReport } from './admin/import-history.ts';
 export type { Finding, FindingKind } from './admin/judge.ts';
 export type { FlushOptions, MarkOptions } from './admin/payloads.ts';

@@ -27,6 +27,7 @@ import {
   type HardDeleteTarget,
   hardDelete,
 } from './hard-delete.ts';
+import type { StoredFile } from './history-file.ts';
 import { type ImportOptions, type ImportReport, importHistory } from './import-history.ts';
 import { type FlushOptions, flush, type MarkOptions, markByTtl, markItem } from './payloads.ts';
 import { type RecoverReport, recover } from './recover.ts';
@@ -70,15 +71,17 @@ export interface AdministrationStatics {
   hardDelete(target: HardDeleteTarget, options?: HardDeleteOptions): Promise<HardDeleteReport>;
 
   /**
-   * Writes the collection with its whole history to a stream, as compressed lines of JSON, all of one snapshot.
+   * Writes the collection with its whole history to a stream or an object, as compressed lines of JSON, all of one
+   * snapshot.
    *
    * @example
    * await User.exportHistory(createWriteStream('users.ndjson.gz'));
+   * await User.exportHistory({ store: s3.backup, key: 'users/2026-01-01.ndjson.gz' });
    *
    * @throws SnapshotExpiredError where the stream takes longer than the server keeps a snapshot: export in ranges of ids
    *   then (`after`, `upTo`), each to a file of its own
    */
-  exportHistory(to: NodeJS.WritableStream, options?: ExportOptions): Promise<ExportReport>;
+  exportHistory(to: NodeJS.WritableStream | StoredFile, options?: ExportOptions): Promise<ExportReport>;
 
   /**
    * Puts an export into an empty collection, or back into the same one. What is there already is left alone, and what was
@@ -89,7 +92,7 @@ export interface AdministrationStatics {
    *
    * @throws HistoryFileError for a file that is no export, not intact, or of another history
    */
-  importHistory(from: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<ImportReport>;
+  importHistory(from: AsyncIterable<Uint8Array> | StoredFile, options?: ImportOptions): Promise<ImportReport>;
 
   /** Reports, with ids, whatever in the collection and its history no write of this library leaves behind. */
   verify(options?: VerifyOptions): Promise<VerifyReport>;

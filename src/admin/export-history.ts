@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { pipeline as piped, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { mongo } from 'mongoose';
@@ -14,7 +14,15 @@ import { onceAvailable, toldIfExpired } from '../history/snapshot.ts';
 import { withoutPayload } from '../system/portable.ts';
 import { BY_ID } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
-import { type FileRow, FORMAT, FORMAT_VERSION, type HistoryCounts, lineOf, Tally } from './history-file.ts';
+import {
+  type FileRow,
+  FORMAT,
+  FORMAT_VERSION,
+  type HistoryCounts,
+  lineOf,
+  type StoredFile,
+  Tally,
+} from './history-file.ts';
 
 /** Which part of a collection is exported. */
 export interface ExportOptions {
@@ -46,17 +54,28 @@ interface Row {
  */
 export async function exportHistory(
   store: Store,
-  to: NodeJS.WritableStream,
+  to: NodeJS.WritableStream | StoredFile,
   options: ExportOptions = {},
 ): Promise<ExportReport> {
   await finishErasures(store, await erasuresUnderWay(store));
   const file = new FileWriter(store, options.onProgress);
   const sides = await onceAvailable(() => begin(store, options));
   try {
-    await pipeline(Readable.from(inChunks(file.lines(sides)), { objectMode: false }), createGzip(), to);
+    await send(Readable.from(inChunks(file.lines(sides)), { objectMode: false }), to);
     return file.report as ExportReport;
   } finally {
     await sides.session.endSession();
+  }
+}
+
+async function send(lines: Readable, to: NodeJS.WritableStream | StoredFile): Promise<void> {
+  if (!('store' in to)) return pipeline(lines, createGzip(), to);
+  // An object of which the body fails is not stored.
+  const zipped = piped(lines, createGzip(), () => undefined);
+  try {
+    await to.store.put(to.key, zipped as AsyncIterable<Uint8Array>, { contentType: 'application/gzip' });
+  } finally {
+    zipped.destroy();
   }
 }
 

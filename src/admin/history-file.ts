@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { createGunzip } from 'node:zlib';
 import { HistoryFileError } from '../errors.ts';
+import type { PayloadStore } from '../payload/payload-store.ts';
 
 /**
  * A collection with its history as a file: gzip of lines of JSON, documents in the order of their ids, and of each its
@@ -18,6 +19,12 @@ export const FORMAT = 'mongoose-chronos history';
 export const FORMAT_VERSION = 1;
 
 export type RowKind = 'head' | 'version' | 'tombstone';
+
+/** Where a file is kept that is an object, such as `{ store: buckets.backup, key: 'users/2026-01-01.ndjson.gz' }`. */
+export interface StoredFile {
+  readonly store: Pick<PayloadStore, 'put' | 'stream'>;
+  readonly key: string;
+}
 
 /** How much a file holds. */
 export interface HistoryCounts {

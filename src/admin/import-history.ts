@@ -8,7 +8,7 @@ import { ensureVersions } from '../commit/versions-collection.ts';
 import { HistoryFileError } from '../errors.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { RawDocument } from '../types.ts';
-import { type FileRow, type HistoryCounts, rowsOfFile, Tally } from './history-file.ts';
+import { type FileRow, type HistoryCounts, rowsOfFile, type StoredFile, Tally } from './history-file.ts';
 
 export interface ImportOptions {
   /** Called after each transaction. */
@@ -31,12 +31,13 @@ const BATCH_BYTES = 8_000_000;
  */
 export async function importHistory(
   store: Store,
-  from: AsyncIterable<Uint8Array>,
+  from: AsyncIterable<Uint8Array> | StoredFile,
   { onProgress }: ImportOptions = {},
 ): Promise<ImportReport> {
   const tally = new Tally();
   const done = { inserted: 0, present: 0, erased: 0 };
-  for await (const batch of batchesOf(store, rowsOfFile(from, tally), tally)) {
+  const source = 'store' in from ? await from.store.stream(from.key) : from;
+  for await (const batch of batchesOf(store, rowsOfFile(source, tally), tally)) {
     await ensureVersions(store, undefined);
     const { inserted, present, erased } = await putHistory(store, batch);
     done.inserted += inserted;

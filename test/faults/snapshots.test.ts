@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import { SnapshotExpiredError } from '../../src/index.ts';
+import { MemoryPayloadStore, SnapshotExpiredError } from '../../src/index.ts';
 import { mongooseUnderTest } from '../support/database.ts';
 import { startMongo } from '../support/servers.ts';
 import { itemModel } from './writer.ts';
@@ -60,4 +60,20 @@ test.each(['cursor', 'sorted cursor', 'aggregate cursor'])('a %s whose snapshot 
   const error = await (READS[name] as () => Promise<unknown>)().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SnapshotExpiredError);
   expect(error).toMatchObject({ retryable: true });
+});
+
+test('an export whose snapshot has gone says so, and can be made in ranges of ids', async () => {
+  const long = itemModel(mongoose, 'long');
+  await long.insertMany(Array.from({ length: 2_500 }, (_, n) => ({ _id: String(n), n })));
+  const store = new MemoryPayloadStore();
+  await fail({ failCommands: ['getMore'], errorCode: 239 });
+  await expect(long.exportHistory({ store, key: 'all' })).rejects.toBeInstanceOf(SnapshotExpiredError);
+  expect(await store.head('all')).toBe(undefined);
+  const ranges = [{ upTo: '5' }, { after: '5' }];
+  const copy = itemModel(mongoose, 'copy');
+  for (const [n, range] of ranges.entries()) {
+    await long.exportHistory({ store, key: `part ${n}` }, range);
+    await copy.importHistory({ store, key: `part ${n}` });
+  }
+  expect(await copy.find().sort({ _id: 1 }).lean()).toEqual(await long.find().sort({ _id: 1 }).lean());
 });
