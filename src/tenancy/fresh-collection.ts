@@ -13,8 +13,9 @@ export function mayCreate(method: string | symbol, options: unknown): boolean {
 
 /**
  * Sees to it that a collection that comes into being has the options and indexes of its schema before the first
- * document is in it, so that what is unique is so from the start. What is there already is left as it is: indexes that a
- * schema has got since are made for all tenants by a call of its own.
+ * document is in it, so that what is unique is so from the start. So it does with one that is there and empty: whoever
+ * made it may be about to make its indexes, or have failed. What has documents is left as it is: indexes that a schema
+ * has got since are made for all tenants by a call of its own.
  */
 export class FreshCollection {
   readonly #model: AnyModel;
@@ -48,10 +49,18 @@ export class FreshCollection {
     if (store !== undefined) await requirePreconditions(store);
     const { collectionName: name } = this.#model.collection;
     const db = this.#connection.db as mongo.Db;
-    if (!(await db.listCollections({ name }, { nameOnly: true }).hasNext())) {
+    if ((await db.collection(name).findOne({}, { projection: { _id: 1 } })) === null) {
       await this.#model.createCollection();
-      await this.#model.createIndexes();
+      await this.#model.createIndexes().catch(unlessTaken);
     }
     this.#isThere = true;
   }
+}
+
+/** IndexOptionsConflict and IndexKeySpecsConflict: an empty collection has another index of that name, or on those keys. */
+const TAKEN = [85, 86];
+
+/** Such an index keeps nobody from writing: the call for all tenants tells of it. */
+function unlessTaken(error: { readonly code?: unknown }): void {
+  if (!TAKEN.includes(error.code as number)) throw error;
 }
