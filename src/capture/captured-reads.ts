@@ -3,6 +3,7 @@ import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import { UnversionedWriteError } from '../errors.ts';
 import { checkPipeline } from '../offload/offload-pipeline.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
+import type { ReadPlan } from '../offload/read-plan.ts';
 import { hideInPipeline, hideInProjection, operatorOf } from '../system/hide.ts';
 import { showsSystem } from '../system/show.ts';
 import type { RawDocument } from '../types.ts';
@@ -89,7 +90,34 @@ export class CapturedReads {
     const { fields, projection = fields, ...rest } = options;
     const plan = payload.readPlan(projection as RawDocument | undefined, this.#shows(options));
     const asked = plan.projection === undefined ? rest : { ...rest, projection: plan.projection };
-    return payload.finishing(this.#native.find(filter, asked as object), plan.finish);
+    return this.#planned(payload, this.#native.find(filter, asked as object), plan, this.#shows(options));
+  }
+
+  /** A cursor whose rows are finished by a plan, and which plans anew where it is told something else later. */
+  #planned(
+    payload: PayloadTier,
+    cursor: mongo.FindCursor<RawDocument>,
+    first: ReadPlan,
+    visible: boolean,
+  ): mongo.FindCursor<RawDocument> {
+    let plan = first;
+    const { sort, project, filter, clone } = cursor;
+    const told = {
+      sort: (...args: Parameters<typeof sort>) => {
+        payload.requireSort('sort', args[0]);
+        return sort.apply(cursor, args);
+      },
+      project: (projection: RawDocument) => {
+        plan = payload.readPlan(projection, visible);
+        return project.call(cursor, plan.projection ?? {});
+      },
+      filter: (asked: Filter) => {
+        payload.requireFilter('find', asked);
+        return filter.call(cursor, asked);
+      },
+      clone: () => this.#planned(payload, clone.call(cursor), plan, visible),
+    };
+    return payload.finishing(Object.assign(cursor, told), async (rows) => (await plan.finish?.(rows)) ?? rows);
   }
 
   #requireInline(operation: string, filter: Filter, { sort }: DriverOptions = {}): void {

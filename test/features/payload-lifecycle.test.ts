@@ -1,4 +1,4 @@
-import type { Types } from 'mongoose';
+import type { mongo, Types } from 'mongoose';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type ChronosModelType, ConfigError, chronos, StorageError } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
@@ -144,6 +144,18 @@ describe('a document whose payload is in object storage', () => {
     expect(await Notes.countDocuments({ title: 'a' })).toBe(1);
     expect(await Notes.distinct('title')).toEqual(['a']);
     expect(await Notes.aggregate([{ $group: { _id: '$title', n: { $sum: 1 } } }])).toEqual([{ _id: 'a', n: 1 }]);
+  });
+
+  test('is what cursors of the driver give, whatever they are told later', async () => {
+    const _id = await processed();
+    const native = Notes.collection as unknown as mongo.Collection<Note>;
+    const cursor = native.find({});
+    cursor.project({ body: 1 });
+    expect(await cursor.clone().toArray()).toEqual([{ _id, body: 'text' }]);
+    expect(await cursor.toArray()).toEqual([{ _id, body: 'text' }]);
+    expect(() => native.find({}).sort({ body: 1 })).toThrow(ConfigError);
+    expect(() => native.find({}).filter({ body: 'text' })).toThrow(ConfigError);
+    expect(await native.find({}).filter({ title: 'b' }).toArray()).toEqual([]);
   });
 
   test('is changed as a whole', async () => {

@@ -1,0 +1,21 @@
+import type { Mongoose } from 'mongoose';
+import { killedAt, type Steps } from '../support/killed-at.ts';
+import { paperModel, ToldStore, writePapers } from './payload-writer.ts';
+
+// Writes documents whose payload goes to a directory, and kills itself right before its nth command, or before or after
+// an upload: `payload-killed-child.ts <uri> <collection> <directory> <n>`.
+const [uri = '', collection = '', directory = '', nth = ''] = process.argv.slice(2);
+
+const name: string = process.env.CHRONOS_TEST_MONGOOSE === '8' ? 'mongoose8' : 'mongoose';
+const { default: mongoose }: { default: Mongoose } = await import(name);
+await mongoose.connect(uri, { monitorCommands: true });
+let steps: Steps | undefined;
+const Model = paperModel(mongoose, collection, new ToldStore(directory, () => steps?.step()));
+// Whatever a process asks once is asked before.
+await Model.updateOne({ _id: 'none' }, { n: 1 });
+await Model.flush();
+
+steps = killedAt(mongoose, Number(nth));
+await writePapers(Model);
+console.log(steps.sent);
+await mongoose.disconnect();
