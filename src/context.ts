@@ -31,8 +31,11 @@ const storage = new AsyncLocalStorage<Context>();
  * @example
  * await runInChronosContext({ actor: 'ana', reason: 'ticket 42' }, () => user.save());
  */
-export function runInChronosContext<R>({ tenant, actor, reason }: ChronosContext, fn: () => R): R {
-  return storage.run({ ...storage.getStore(), ...defined({ tenant, actor, reason }) }, fn);
+export function runInChronosContext<R>(context: ChronosContext, fn: () => R): R {
+  const { tenant, actor, reason } = context;
+  // Whoever looked for a tenant and found none does not mean the one outside.
+  const named = 'tenant' in context ? { tenant } : {};
+  return storage.run({ ...storage.getStore(), ...defined({ actor, reason }), ...named }, fn);
 }
 
 /** The tenant of the context around a call. */

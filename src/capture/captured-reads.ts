@@ -8,6 +8,7 @@ import { hideInPipeline, hideInProjection, operatorOf } from '../system/hide.ts'
 import { showsSystem } from '../system/show.ts';
 import type { RawDocument } from '../types.ts';
 import { type CaptureTarget, type DriverCollection, type GivenOptions, isPast, optionsOf } from './capture-target.ts';
+import { checkLaterStages } from './later-stages.ts';
 
 /** The reading methods of a versioned collection: without `_system`, and of the past where the call asks for it. */
 export class CapturedReads {
@@ -66,10 +67,15 @@ export class CapturedReads {
     const result = checkPipeline(collectionName, pipeline, this.#target.mapOf);
     if (this.#payload !== undefined && result === 'documents') {
       const { finish } = this.#payload.readPlan(undefined, this.#shows(driver));
-      return this.#payload.finishing(this.#native.aggregate(pipeline, driver as object), finish);
+      return this.#payload.finishing(this.#aggregate(pipeline, driver), finish);
     }
     const hidden = this.#shows(driver) ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
-    return this.#native.aggregate(hidden, driver as object);
+    return this.#aggregate(hidden, driver);
+  }
+
+  #aggregate(pipeline: RawDocument[], options: DriverOptions): mongo.AggregationCursor<RawDocument> {
+    const cursor = this.#native.aggregate<RawDocument>(pipeline, options as object);
+    return checkLaterStages(cursor, (stages) => this.#refuseWritingStages(stages));
   }
 
   watch(pipeline: RawDocument[] = [], options?: GivenOptions): unknown {

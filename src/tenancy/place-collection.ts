@@ -1,5 +1,6 @@
 import type { ClientSession, mongo } from 'mongoose';
 import type { AnyModel } from '../capture/install.ts';
+import { checkLaterStages } from '../capture/later-stages.ts';
 import { RouteMismatchError } from '../errors.ts';
 import type { RawDocument } from '../types.ts';
 import { type FreshCollection, mayCreate } from './fresh-collection.ts';
@@ -74,8 +75,13 @@ class PlaceGuard implements ProxyHandler<DriverCollection> {
       const call = () => (value as Method).apply(target, args);
       const result = !this.#fresh.isThere && mayCreate(name, args.at(-1)) ? this.#fresh.ensure().then(call) : call();
       if (name === 'watch') this.#traffic.followStream(result as mongo.ChangeStream);
+      if (name === 'aggregate') this.#checkLaterStages(result as mongo.AggregationCursor);
       return this.#traffic.followCall(result);
     };
+  }
+
+  #checkLaterStages(cursor: mongo.AggregationCursor): void {
+    checkLaterStages(cursor, (stages) => requireOwnDatabase(stages, this.#place));
   }
 }
 
