@@ -9,7 +9,9 @@ export function findOverlaps(
   databases: readonly Database[],
   connections: ReadonlyMap<string, string>,
 ): [Database, Database][] {
-  const servers = databases.map((database) => new Set(database.connections.map((key) => connections.get(key))));
+  const servers = databases.map(
+    (database) => new Set(database.connections.flatMap((key) => hostsOf(connections, key))),
+  );
   return databases.flatMap((one, index) =>
     databases.slice(index + 1).flatMap((another, offset): [Database, Database][] => {
       const others = servers[index + 1 + offset];
@@ -19,6 +21,12 @@ export function findOverlaps(
         : [[one, another]];
     }),
   );
+}
+
+/** Two connections with a host in common lead to one server, whatever else they say: users, options, other members. */
+function hostsOf(connections: ReadonlyMap<string, string>, key: string): string[] {
+  const [, hosts = ''] = /^mongodb(?:\+srv)?:\/\/(?:[^@/]*@)?([^/?]+)/i.exec(connections.get(key) ?? '') ?? [];
+  return hosts.split(',').map((host) => host.toLowerCase().replace(/:27017$/, ''));
 }
 
 /** Databases of different types may be one where whoever has the one has the other too. */

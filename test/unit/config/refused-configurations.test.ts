@@ -103,6 +103,22 @@ it.each<[string, unknown, RegExp]>([
     /^databases: "app" and "b" may be one/,
   ],
   [
+    'a database of two tenants, by connections to one server',
+    {
+      mongoConns: [
+        { key: 'main', mongoUri: 'mongodb://ana:secret@one.example,two.example:27018/?replicaSet=rs0' },
+        { key: 'more', mongoUri: 'mongodb://bob@Two.example:27018,one.example:27017/?maxPoolSize=5' },
+      ],
+      databases: {
+        runtime: [
+          { ...app, mongoConnKey: 'main' },
+          { ...app, mongoConnKey: 'more', key: 'b', tenantId: 'b' },
+        ],
+      },
+    },
+    /^databases: "app" and "b" may be one database/,
+  ],
+  [
     'a tenant of tier domain',
     runtime({ ...app, tier: 'domain' }),
     /^databases\.runtime\.0\.tenantId: is for tier tenant/,
