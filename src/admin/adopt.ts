@@ -58,6 +58,8 @@ const WITHOUT_SYSTEM: Filter = { _system: { $exists: false } };
  * Gives documents from before the plugin the bookkeeping of a first version. They can do without: their first change
  * makes them version 0 all the same. It makes `insertedAt` known, and as-of queries for the time before it exact.
  *
+ * Where payloads are kept in object storage, those of documents and versions from before that are going to be stored too.
+ *
  * Writers may go on meanwhile: a document is written only as long as it has no `_system`, and nothing else of it is
  * touched. A run that was cut short is finished by running it again.
  */
@@ -75,6 +77,7 @@ export async function adopt(store: Store, options: AdoptOptions = {}): Promise<A
     done += batch.length;
     onProgress?.({ done, total: Math.max(total, done), adopted: report.adopted });
   }
+  await store.payload?.takeOver();
   return report;
 }
 

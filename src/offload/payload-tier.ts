@@ -100,6 +100,16 @@ export class PayloadTier {
     this.#uploader.offer(versions);
   }
 
+  /** Puts versions from before payloads were kept into the outbox. */
+  async takeOver(): Promise<void> {
+    const { head, versions } = this.#target;
+    const older = { '_system.ov': { $exists: true }, '_system.state': { $exists: false } };
+    const update = { $set: { '_system.state': 'new-not-synched' } };
+    await head.updateMany(older as never, update, MAJORITY);
+    await versions.updateMany({ ...older, '_system.deleted': { $ne: true } } as never, update, MAJORITY);
+    this.drain();
+  }
+
   /** Stores what is left in the outbox, without anyone waiting for it. */
   drain(): void {
     this.#uploader.drain();

@@ -166,6 +166,16 @@ describe('a document whose payload is in object storage', () => {
     expect((await Notes.history(_id)).map(({ ov }) => ov)).toEqual([1, 0]);
   });
 
+  test('refers to nothing that a change has taken away', async () => {
+    const _id = await processed();
+    await Notes.updateOne({ _id }, { $unset: { file: 1 } });
+    expect((await stored())._system).not.toHaveProperty('payload');
+    await Notes.flush();
+    await Notes.markItemAsProcessed(_id, { confirm: true });
+    expect((await stored())._system).not.toHaveProperty('blobs');
+    expect(await Notes.findById(_id).lean()).toEqual({ _id, title: 'a', body: 'text', tags: ['x', 'y'], __v: 0 });
+  });
+
   test('is deleted without it, and restored with it', async () => {
     const _id = await processed();
     json.isOn = false;

@@ -237,6 +237,29 @@ describe('an outage of object storage', () => {
   });
 });
 
+test('documents and versions from before payloads were kept are stored once they are adopted', async () => {
+  const Notes = notes('Old', {});
+  const kept = await Notes.create({ title: 'a', body: 'old', count: 0 });
+  const gone = await Notes.create({ title: 'a', body: 'old', count: 0 });
+  await Notes.updateOne({ _id: kept._id }, { body: 'newer' });
+  await Notes.deleteOne({ _id: gone._id });
+  await Notes.flush();
+  const noPayload = { '_system.state': 1, '_system.payload': 1, '_system.incarnation': 1 } as const;
+  const [heads, records] = ['olds', 'olds_ver'].map((name) => mongoose.connection.collection(name));
+  for (const rows of [heads, records]) await rows?.updateMany({}, { $unset: noPayload });
+  await heads?.insertOne({ title: 'a', body: 'without history' });
+  expect(await Notes.adopt()).toMatchObject({ adopted: 1 });
+  await Notes.flush();
+  now = new Date(Date.now() + 60_000);
+  expect(await Notes.markItemsAsProcessedByTTL(0, { confirm: true })).toMatchObject({ itemsProcessed: 4 });
+  expect((await Notes.find({ title: 'a' }).lean()).map(({ body }) => body).sort()).toEqual([
+    'newer',
+    'without history',
+  ]);
+  expect(await Notes.getVersion(kept._id, 0, { lean: true })).toMatchObject({ body: 'old' });
+  expect((await Notes.verify()).ok).toBe(true);
+});
+
 test('an erased document leaves no object, and one that comes after it keeps its own', async () => {
   const Notes = notes('Removed', {});
   const _id = await processed(Notes);
