@@ -127,7 +127,7 @@ export interface CommonConfig {
          * What is hashed: alternatives separated by `|`, of which the first that is there counts, each one or more
          * names joined by `:`; or a function. All that a tenant has is in one place, so that of its data neither
          * `collection` nor `objectId` is there.
-         * @default 'tenantId|dbName|collection:objectId'
+         * @default 'tenantId|collection'
          */
         readonly chooseKey?: string | ((ctx: HashContext) => string) | undefined;
       }

@@ -3,7 +3,8 @@ import type { HashContext } from './chronos-config.ts';
 /** What of a route can be hashed. */
 const PARTS = ['tenantId', 'dbName', 'collection', 'objectId', 'key', 'databaseType', 'tier', 'extIdentifier'] as const;
 
-export const DEFAULT_ROUTE_KEY = 'tenantId|dbName|collection:objectId';
+/** What has no tenant is spread by collection: the name of its database is the same on all connections. */
+export const DEFAULT_ROUTE_KEY = 'tenantId|collection';
 
 /** What is wrong with a rule for what is hashed; undefined where nothing is. */
 export function problemOfRouteKey(rule: string): string | undefined {

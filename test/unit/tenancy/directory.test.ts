@@ -50,6 +50,14 @@ describe('a database that is spread over connections', () => {
     expect(() => directory.add('q', [{ database: 'meta', mongoConnKey: 'two' }])).toThrow(/is not on "two"/);
   });
 
+  it('has the collections of what has no tenant each on one of them, unless told otherwise', () => {
+    const collections = Array.from({ length: 100 }, (_, n) => `c${n}`);
+    const directory = spread();
+    const places = () => collections.map((collection) => directory.place({ key: 'events', collection }).connection);
+    expect(new Set(places())).toEqual(new Set(SERVERS));
+    expect(places()).toEqual(places());
+  });
+
   it('hashes what chooseKey says, a rule or a function, and refuses what it finds nothing in', () => {
     const byRule = spread({ chooseKey: 'collection:objectId' });
     const placesOf = (directory: Directory, routes: HashContext[]) =>
