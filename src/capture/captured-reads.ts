@@ -67,15 +67,26 @@ export class CapturedReads {
     const result = checkPipeline(collectionName, pipeline, this.#target.mapOf);
     if (this.#payload !== undefined && result === 'documents') {
       const { finish } = this.#payload.readPlan(undefined, this.#shows(driver));
-      return this.#payload.finishing(this.#aggregate(pipeline, driver), finish);
+      return this.#payload.finishing(this.#aggregate(pipeline, pipeline, driver), finish);
     }
     const hidden = this.#shows(driver) ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
-    return this.#aggregate(hidden, driver);
+    return this.#aggregate(hidden, pipeline, driver);
   }
 
-  #aggregate(pipeline: RawDocument[], options: DriverOptions): mongo.AggregationCursor<RawDocument> {
+  /** @param asked the pipeline as it was given, before it was made one that hides */
+  #aggregate(
+    pipeline: RawDocument[],
+    asked: readonly RawDocument[],
+    options: DriverOptions,
+  ): mongo.AggregationCursor<RawDocument> {
     const cursor = this.#native.aggregate<RawDocument>(pipeline, options as object);
-    return checkLaterStages(cursor, (stages) => this.#refuseWritingStages(stages));
+    let stages = asked;
+    return checkLaterStages(cursor, (stage) => {
+      const longer = [...stages, stage];
+      this.#refuseWritingStages(longer);
+      checkPipeline(this.#native.collectionName, longer, this.#target.mapOf);
+      stages = longer;
+    });
   }
 
   watch(pipeline: RawDocument[] = [], options?: GivenOptions): unknown {

@@ -10,7 +10,7 @@ import { eraseObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
 import { type MarkReport, markDocuments, markDue } from './mark-processed.ts';
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
-import { checkPipeline, type MapOf, type PipelineResult, requireCovered } from './offload-pipeline.ts';
+import { requireCovered } from './offload-pipeline.ts';
 import { idsIn, OUTBOX_INDEX } from './outbox.ts';
 import { PayloadReader } from './payload-reader.ts';
 import type { PayloadStores } from './payload-stores.ts';
@@ -186,10 +186,6 @@ export class PayloadTier {
 
   requirePath(operation: string, path: string): void {
     requireCovered(this.#target.head.collectionName, this.map, operation, [path]);
-  }
-
-  checkPipeline(pipeline: readonly RawDocument[], mapOf: MapOf): PipelineResult {
-    return checkPipeline(this.#target.head.collectionName, pipeline, mapOf);
   }
 
   /** How documents are read for a projection. */

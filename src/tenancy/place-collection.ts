@@ -81,7 +81,7 @@ class PlaceGuard implements ProxyHandler<DriverCollection> {
   }
 
   #checkLaterStages(cursor: mongo.AggregationCursor): void {
-    checkLaterStages(cursor, (stages) => requireOwnDatabase(stages, this.#place));
+    checkLaterStages(cursor, (stage) => requireOwnDatabase(stage, this.#place));
   }
 }
 

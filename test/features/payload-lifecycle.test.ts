@@ -194,6 +194,10 @@ describe('a document whose payload is in object storage', () => {
     await expect(Notes.countDocuments({ $expr: { $eq: ['$body', 'text'] } })).rejects.toThrow(ConfigError);
     await expect(Notes.aggregate([{ $match: { body: 'text' } }])).rejects.toThrow(ConfigError);
     await expect(Notes.aggregate([{ $group: { _id: '$tags' } }])).rejects.toThrow(ConfigError);
+    const later = Notes.collection.aggregate([]) as unknown as mongo.AggregationCursor;
+    expect(() => later.match({ body: 'text' })).toThrow(ConfigError);
+    expect(() => later.group({ _id: '$tags' })).toThrow(ConfigError);
+    expect(await later.match({ title: 'none' }).toArray()).toEqual([]);
     await expect(Notes.asOf(now).find({ body: 'text' })).rejects.toThrow(ConfigError);
     await expect(Notes.find({}, { tags: { $slice: 1 } })).rejects.toThrow(ConfigError);
   });

@@ -65,7 +65,9 @@ describeS3('S3PayloadStore before a service that fails', (server) => {
       });
 
       // Nothing tells that a byte of an answer is wrong, but for the bodies of objects: that is for TLS to see.
-      it.skipIf(fault === 'corrupt')('stores large objects all the same', async () => {
+      if (fault === 'corrupt') return;
+
+      it('stores large objects all the same', async () => {
         // Every second request fails: the beginning, the parts and the end of the upload.
         proxy.fault = ({ number }) => (number % 2 === 0 ? fault : 'pass');
         const writer = store(patience);
