@@ -183,6 +183,7 @@ export interface CommonConfig {
         readonly batchS3?: boolean | undefined;
         readonly batchWindowMs?: number | undefined;
         readonly debounceCountersMs?: number | undefined;
+        /** Superseded versions leave MongoDB as soon as they are stored; `devShadow` is for current documents alone. */
         readonly allowShadowSkip?: boolean | undefined;
       }
     | undefined;

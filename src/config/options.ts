@@ -84,6 +84,12 @@ export interface PayloadPluginOptions {
          * @default 'committed'
          */
         readonly ack?: 'committed' | 'stored' | undefined;
+        /**
+         * Keep whole copies in MongoDB of current documents alone: superseded versions leave it as soon as they are
+         * stored, whatever `devShadow` says.
+         * @default false
+         */
+        readonly allowShadowSkip?: boolean | undefined;
       }
     | undefined;
 }
@@ -94,6 +100,7 @@ export interface ResolvedPayload {
   readonly prefix?: string | undefined;
   readonly tenant?: string | undefined;
   readonly devShadow?: PayloadPluginOptions['devShadow'];
+  readonly allowShadowSkip: boolean;
   readonly batchWindowMs: number;
   readonly ack: 'committed' | 'stored';
 }
@@ -124,6 +131,7 @@ const payloadSchema = z.strictObject({
       batchS3: z.boolean().optional(),
       batchWindowMs: z.number().int().min(0).optional(),
       ack: z.enum(['committed', 'stored']).optional(),
+      allowShadowSkip: z.boolean().optional(),
     })
     .optional(),
 });
@@ -157,8 +165,9 @@ function resolved({ payload, ...options }: z.output<typeof pluginOptions>): Chro
 }
 
 function resolvedPayload({ json, content = json, writeOptimization, ...rest }: PayloadPluginOptions): ResolvedPayload {
-  const { ack = 'committed' } = writeOptimization ?? {};
-  return { ...rest, stores: { json, content }, batchWindowMs: batchWindowOf(writeOptimization), ack };
+  const { ack = 'committed', allowShadowSkip = false } = writeOptimization ?? {};
+  const batchWindowMs = batchWindowOf(writeOptimization);
+  return { ...rest, stores: { json, content }, allowShadowSkip, batchWindowMs, ack };
 }
 
 /** For how long new versions are waited for before payloads are stored, in milliseconds. */

@@ -62,6 +62,7 @@ function resolve(config: ShapedConfig, report: Report): ResolvedConfig {
     },
     collectionMaps: collectionMapsOf(config, report),
     devShadow: devShadowOf(config),
+    allowShadowSkip: config.writeOptimization?.allowShadowSkip ?? false,
     logicalDelete: config.logicalDelete?.enabled ?? true,
     versioning: config.versioning?.enabled ?? true,
     hardDelete: config.hardDeleteEnabled ?? false,

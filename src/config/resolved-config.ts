@@ -73,6 +73,8 @@ export interface ResolvedConfig {
   readonly collectionMaps: ReadonlyMap<string, CollectionMapConfig>;
   readonly devShadow: { readonly ttlHours: number; readonly maxBytesPerDoc?: number | undefined } | undefined;
   readonly logicalDelete: boolean;
+  /** Whether superseded versions leave MongoDB as soon as they are stored. */
+  readonly allowShadowSkip: boolean;
   readonly versioning: boolean;
   readonly hardDelete: boolean;
   readonly fallback:

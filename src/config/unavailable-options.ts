@@ -18,7 +18,6 @@ const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig) => boolean>> =
   fallback: ({ fallback }) => fallback?.enabled === true,
   'writeOptimization.debounceCountersMs': ({ writeOptimization }) =>
     writeOptimization?.debounceCountersMs !== undefined,
-  'writeOptimization.allowShadowSkip': ({ writeOptimization }) => writeOptimization?.allowShadowSkip === true,
   'transactions.enabled: false': ({ transactions }) => transactions?.enabled === false,
 };
 

@@ -3,7 +3,7 @@ import { splitDocument } from '../payload/split-document.ts';
 import type { RawDocument } from '../types.ts';
 import { eachAtOnce } from './at-once.ts';
 import { isStored } from './is-stored.ts';
-import { idsIn, rowsIn } from './outbox.ts';
+import { idsIn, rowsIn, supersededIn } from './outbox.ts';
 import { inState, type Row, stillThere } from './row.ts';
 import { knownBlob, type Offloading } from './upload-row.ts';
 
@@ -25,6 +25,16 @@ export async function markDue(target: Offloading, until: Date, dryRun: boolean):
     count += await markDocuments(target, ids, isDue, dryRun);
   }
   return count;
+}
+
+/** Marks all superseded versions that are stored. */
+export async function markAllSuperseded(target: Offloading): Promise<void> {
+  for await (const ids of idsIn(target, 'new', undefined, PAGE, [target.versions])) await markSuperseded(target, ids);
+}
+
+/** Marks the superseded versions of some documents that are stored. */
+export async function markSuperseded(target: Offloading, ids: readonly unknown[]): Promise<void> {
+  await eachAtOnce(supersededIn(target, 'new', ids), AT_ONCE, async (row) => void (await markRow(target, row)));
 }
 
 /** Marks the versions of some documents that are stored. */

@@ -15,20 +15,27 @@ export const OUTBOX_INDEX = [
 
 const BATCH_ROWS = 20;
 
+const RAW_ROWS = { raw: true, batchSize: BATCH_ROWS } as const;
+
 /** Rows in a state, those of superseded versions first, each document's in the order of its versions. */
-export async function* rowsIn(
-  { head, versions, bson }: Offloading,
+export async function* rowsIn(target: Offloading, state: PayloadState, ids: readonly unknown[]): AsyncGenerator<Row> {
+  yield* supersededIn(target, state, ids);
+  const { head, bson } = target;
+  const heads = { _id: { $in: ids as never[] }, '_system.state': state } as mongo.Filter<RawDocument>;
+  for await (const bytes of head.find(heads, { ...RAW_ROWS, hint: { _id: 1 } })) {
+    yield rowOf(bson, bytes as unknown as Uint8Array, true);
+  }
+}
+
+/** Superseded versions in a state, each document's in their order. */
+export async function* supersededIn(
+  { versions, bson }: Offloading,
   state: PayloadState,
   ids: readonly unknown[],
 ): AsyncGenerator<Row> {
-  const options = { raw: true, batchSize: BATCH_ROWS } as const;
   const records = { '_id.id': { $in: ids }, '_system.state': state } as mongo.Filter<RawDocument>;
-  for await (const bytes of versions.find(records, { ...options, sort: BY_ID, hint: BY_ID })) {
+  for await (const bytes of versions.find(records, { ...RAW_ROWS, sort: BY_ID, hint: BY_ID })) {
     yield rowOf(bson, bytes as unknown as Uint8Array, false);
-  }
-  const heads = { _id: { $in: ids as never[] }, '_system.state': state } as mongo.Filter<RawDocument>;
-  for await (const bytes of head.find(heads, { ...options, hint: { _id: 1 } })) {
-    yield rowOf(bson, bytes as unknown as Uint8Array, true);
   }
 }
 
@@ -38,12 +45,13 @@ export async function* idsIn(
   state: PayloadState,
   until: Date | undefined,
   pageSize: number,
+  collections: readonly mongo.Collection<RawDocument>[] = [versions, head],
 ): AsyncGenerator<unknown[]> {
   const due = until === undefined ? {} : { '_system.updatedAt': { $not: { $gt: until } } };
   const filter = { '_system.state': state, ...due } as mongo.Filter<RawDocument>;
   const options = { projection: { _id: 1 }, batchSize: pageSize } as const;
   let page: unknown[] = [];
-  for (const collection of [versions, head]) {
+  for (const collection of collections) {
     for await (const { _id } of collection.find(filter, options)) {
       page.push(collection === head ? _id : (_id as unknown as { id: unknown }).id);
       if (page.length < pageSize) continue;

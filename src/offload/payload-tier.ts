@@ -8,7 +8,7 @@ import type { Bson, RawDocument, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
 import { eraseObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
-import { type MarkReport, markDocuments, markDue } from './mark-processed.ts';
+import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperseded } from './mark-processed.ts';
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
 import { requireCovered } from './offload-pipeline.ts';
 import { idsIn, OUTBOX_INDEX } from './outbox.ts';
@@ -26,6 +26,8 @@ export interface TierOptions {
   readonly prefix: string;
   readonly tenant?: string | undefined;
   readonly devShadow?: DevShadow | undefined;
+  /** Whether superseded versions leave MongoDB as soon as they are stored. */
+  readonly allowShadowSkip: boolean;
   readonly batchWindowMs: number;
   readonly ack: 'committed' | 'stored';
 }
@@ -79,6 +81,7 @@ export class PayloadTier {
     this.#uploader = new Uploader(this.#target, {
       batchWindowMs,
       onStored: (row) => this.#onStored(row),
+      onUploaded: (ids) => this.#onUploaded(ids),
       onIdle: () => this.#sweepLater(),
     });
   }
@@ -212,8 +215,14 @@ export class PayloadTier {
     await markDocuments(this.#target, [id], (row) => row.system.ov === system.ov, false);
   }
 
+  /** A version that was stored before it was superseded is told by the one after it, or by the deletion. */
+  async #onUploaded(ids: readonly unknown[]): Promise<void> {
+    if (this.#options.allowShadowSkip) await markSuperseded(this.#target, ids);
+  }
+
   async #sweep(): Promise<void> {
-    const { devShadow } = this.#options;
+    const { devShadow, allowShadowSkip } = this.#options;
+    if (allowShadowSkip) await markAllSuperseded(this.#target);
     if (devShadow === undefined) return;
     await this.markByTtl(devShadow.ttlHours, false);
     for await (const _ of idsIn(this.#target, 'new', undefined, 1)) return this.#sweepLater();
@@ -221,9 +230,10 @@ export class PayloadTier {
 
   /** What has been stored now is due in as long as it stays. */
   #sweepLater(): void {
-    const { devShadow } = this.#options;
-    if (devShadow === undefined || this.#sweepTimer !== undefined) return;
-    const delay = Math.min(Math.max(devShadow.ttlHours * HOUR_MS, 1_000), DAY_MS);
+    const { devShadow, allowShadowSkip } = this.#options;
+    if ((devShadow === undefined && !allowShadowSkip) || this.#sweepTimer !== undefined) return;
+    const dueInMs = devShadow === undefined ? DAY_MS : devShadow.ttlHours * HOUR_MS;
+    const delay = Math.min(Math.max(dueInMs, 1_000), DAY_MS);
     this.#sweepTimer = setTimeout(() => {
       this.#sweepTimer = undefined;
       this.#sweep().then(

@@ -8,6 +8,8 @@ export interface UploaderOptions {
   /** For how long new versions are waited for, so that they travel together. */
   readonly batchWindowMs: number;
   readonly onStored: OnStored;
+  /** Told of documents whose new versions were stored, but for those that could not be. */
+  readonly onUploaded: (ids: readonly unknown[]) => Promise<void>;
   /** Told when everything is stored. */
   readonly onIdle: () => void;
 }
@@ -200,7 +202,10 @@ export class Uploader {
   }
 
   async #upload(ids: readonly unknown[]): Promise<Left> {
-    const left = await uploadDocuments(this.#target, ids, this.#options.onStored);
+    const { onStored, onUploaded } = this.#options;
+    const left = await uploadDocuments(this.#target, ids, onStored);
+    // What fails there has nothing to be stored again: it is seen to later.
+    if (left.keys !== 'all') await onUploaded(ids).catch(() => undefined);
     this.#lastError = left.error;
     return left;
   }

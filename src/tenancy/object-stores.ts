@@ -31,13 +31,14 @@ export class ObjectStores {
   payloadAt({ database, tenantId }: Place): ResolvedPayload | undefined {
     const buckets = this.#bucketsOf(database.spacesConnKey);
     if (buckets === undefined) return undefined;
-    const { devShadow, batchWindowMs, acknowledge } = this.#config;
+    const { devShadow, allowShadowSkip, batchWindowMs, acknowledge } = this.#config;
     const { json, content } = buckets;
     return {
       stores: { json, content },
       prefix: database.key,
       tenant: database.kind === 'shared' ? undefined : tenantId,
       devShadow,
+      allowShadowSkip,
       batchWindowMs,
       ack: acknowledge,
     };

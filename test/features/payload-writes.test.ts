@@ -1,5 +1,5 @@
-import type { Types } from 'mongoose';
-import { beforeEach, describe, expect, test } from 'vitest';
+import type { Connection, Types } from 'mongoose';
+import { beforeEach, describe, expect, inject, test } from 'vitest';
 import { type ChronosModelType, type ChronosPluginOptions, chronos, StorageError } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
@@ -16,7 +16,12 @@ interface Note {
 const store = new SwitchedStore();
 let now = new Date('2026-01-01T00:00:00Z');
 
-function notes(name: string, options: Omit<ChronosPluginOptions['payload'] & object, 'json'>, more = {}) {
+function notes(
+  name: string,
+  options: Omit<ChronosPluginOptions['payload'] & object, 'json'>,
+  more = {},
+  on: Connection = mongoose.connection,
+) {
   const schema = new mongoose.Schema<Note, ChronosModelType<Note>>({ title: String, body: String, count: Number });
   schema.plugin(chronos, {
     indexed: ['title'],
@@ -24,7 +29,7 @@ function notes(name: string, options: Omit<ChronosPluginOptions['payload'] & obj
     clock: { now: () => now },
     ...more,
   });
-  return mongoose.model<Note, ChronosModelType<Note>>(name, schema);
+  return on.model<Note, ChronosModelType<Note>>(name, schema);
 }
 
 type Notes = ReturnType<typeof notes>;
@@ -185,6 +190,49 @@ describe('writeOptimization', () => {
     expect(await stateOf(Notes, _id)).toBe('new-not-synched');
     await Notes.flush();
     expect(await stateOf(Notes, _id)).toBe('new');
+  });
+
+  test.each([
+    [true, 'processed'],
+    [false, 'new'],
+  ])('allowShadowSkip: %s leaves superseded versions %s once they are stored', async (allowShadowSkip, state) => {
+    const devShadow = { ttlHours: 24 };
+    const Notes = notes(`Skipping ${allowShadowSkip}`, { devShadow, writeOptimization: { allowShadowSkip } });
+    const write = (note: Partial<Note>) => Notes.create({ title: 'a', body: 'b', count: 0, ...note });
+    const stored = (_id: Types.ObjectId) => expect.poll(() => stateOf(Notes, _id)).toBe('new');
+    const versions = mongoose.connection.collection(`${Notes.collection.name}_ver`);
+    const statesOf = async ({ _id }: { _id: Types.ObjectId }) => {
+      const rows = await versions.find({ '_id.id': _id }, { sort: { '_id.ov': 1 } }).toArray();
+      return rows.map(({ _system }) => _system.state);
+    };
+    const [before, meanwhile, gone] = [await write({}), await write({}), await write({})];
+    for (const { _id } of [before, meanwhile, gone]) await stored(_id);
+    await Notes.updateOne({ _id: before._id }, { body: 'c' });
+    await Notes.deleteOne({ _id: gone._id });
+    await stored(before._id);
+    await expect.poll(() => statesOf(before)).toEqual([state]);
+    await expect.poll(() => statesOf(gone)).toEqual([state, undefined]);
+    store.isOn = false;
+    for (const body of ['d', 'e']) await Notes.updateOne({ _id: meanwhile._id }, { body });
+    store.isOn = true;
+    await expect.poll(() => statesOf(meanwhile), { timeout: 10_000 }).toEqual([state, state]);
+    for (const { _id } of [before, meanwhile]) await stored(_id);
+    expect(await Notes.getVersion(before._id, 0, { lean: true })).toMatchObject({ body: 'b' });
+    expect(await Notes.getVersion(meanwhile._id, 1, { lean: true })).toMatchObject({ body: 'd' });
+  });
+
+  test('allowShadowSkip finds what an earlier process has left', async () => {
+    const left = notes('Left', { devShadow: { ttlHours: 24 } });
+    const { _id } = await left.create({ title: 'a', body: 'b', count: 0 });
+    await left.updateOne({ _id }, { body: 'c' });
+    await left.flush();
+    const later = await mongoose.createConnection(inject('mongoUri'), { dbName: mongoose.connection.name }).asPromise();
+    const skipping = { devShadow: { ttlHours: 24 }, writeOptimization: { allowShadowSkip: true } };
+    const Notes = notes('Left', skipping, {}, later);
+    await Notes.flush();
+    const states = await mongoose.connection.collection('lefts_ver').distinct('_system.state');
+    expect([states, await stateOf(Notes, _id)]).toEqual([['processed'], 'new']);
+    await later.close();
   });
 });
 
