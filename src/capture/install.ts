@@ -1,4 +1,5 @@
-import type { Connection, Model, mongo } from 'mongoose';
+import { isDeepStrictEqual } from 'node:util';
+import type { Connection, Model, Mongoose, mongo } from 'mongoose';
 import { systemClock } from '../clock.ts';
 import { Committer } from '../commit/committer.ts';
 import type { Store } from '../commit/store.ts';
@@ -14,6 +15,7 @@ import type { PastReader } from './capture-target.ts';
 import { payloadThrough } from './connection-payload.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
 import { offloadedMap, offloading } from './offloading.ts';
+import { versionCheck } from './version-check.ts';
 import { versionedCollection } from './versioned-collection.ts';
 import { createBeforeSessions } from './versions-before-sessions.ts';
 import { watchClient, watchedCommitter } from './watch-client.ts';
@@ -88,8 +90,9 @@ function capturingCollection(
       get(): DriverCollection | null {
         const current = native._getCollection();
         if (current === driver) return versioned;
-        driver = current;
+        // Where that is refused, it is refused each time.
         versioned = current === null ? null : versionedOf(model, native, current, options, pastOf);
+        driver = current;
         return versioned;
       },
       set(): void {
@@ -146,7 +149,7 @@ function committerOf(
     BulkWriteResult: drivers.get().BulkWriteResult,
     clock: options.clock ?? systemClock,
     collectionVersion: options.collectionVersion,
-    validate: options.validate,
+    validate: versionCheck(conn.base as unknown as Mongoose, model.modelName, options),
     tenantField: rowsOf(model)?.field,
     /** Not before somebody asks: most tenants are read far more often than written to. */
     get indexes() {
@@ -156,20 +159,29 @@ function committerOf(
   };
   const { payload } = options;
   const store = payload === undefined ? base : offloading(base, model, options, payload);
+  madeWith.set(store, options);
   const committer = new Committer(store);
   committers.set(driver, committer);
   watchClient(committer);
   return committer;
 }
 
+/** What the store of a collection was made with. */
+const madeWith = new WeakMap<Store, ChronosOptions>();
+
 /** Writes of one collection are kept in one way; what one model asks for, another cannot leave out. */
 function requireSameOptions({ modelName }: AnyModel, store: Store, options: ChronosOptions): void {
-  const { collectionVersion, validate, clock = systemClock, payload } = options;
-  const isSame = store.collectionVersion === collectionVersion && store.validate === validate && store.clock === clock;
-  if (isSame && (store.payload === undefined) === (payload === undefined)) return;
+  const before = madeWith.get(store);
+  const isSame = before !== undefined && isDeepStrictEqual(shared(before), shared(options));
+  if (isSame && (before.clock ?? systemClock) === (options.clock ?? systemClock)) return;
   throw new ConfigError({
-    message: `Cannot use ${modelName}: another model of ${store.head.collectionName} has chronos with other options (collectionVersion, validate, clock or payload). Give both the same`,
+    message: `Cannot use ${modelName}: another model of ${store.head.collectionName} has chronos with other options (${Object.keys(shared(options)).join(', ')} or clock). Give both the same`,
   });
+}
+
+/** What models of one collection have to agree on. */
+function shared({ collectionVersion, validate, required = [], payload }: ChronosOptions) {
+  return { collectionVersion, validate, required, payload: payload !== undefined };
 }
 
 /** What of the Mongoose instance behind a connection is not in its types. */

@@ -24,6 +24,11 @@ export interface ChronosPluginOptions {
    */
   readonly validate?: ((document: Readonly<Record<string, unknown>>) => void) | undefined;
   /**
+   * Paths that every version has to have, by whatever call it is made: neither missing, nor null, nor an empty string.
+   * Otherwise Mongoose's ValidationError lists them, and nothing is written. It costs updates a read.
+   */
+  readonly required?: readonly string[] | undefined;
+  /**
    * Paths that stay in MongoDB where payloads are kept in object storage: those to search and sort by. What the schema
    * has indexes of, and what Mongoose itself needs, stays as well. Left out or empty: all but the blobs.
    */
@@ -110,6 +115,7 @@ export interface ChronosOptions {
   readonly visible: boolean;
   readonly collectionVersion: boolean;
   readonly validate?: ChronosPluginOptions['validate'];
+  readonly required?: readonly string[] | undefined;
   readonly indexed?: readonly string[] | undefined;
   readonly base64?: ChronosPluginOptions['base64'];
   readonly payload?: ResolvedPayload | undefined;
@@ -149,6 +155,7 @@ export const pluginOptions = z.strictObject({
   validate: z
     .custom<NonNullable<ChronosPluginOptions['validate']>>((value) => typeof value === 'function', 'must be a function')
     .optional(),
+  required: z.array(z.string().min(1)).optional(),
   indexed: z.array(z.string().min(1)).optional(),
   base64: z.record(z.string().min(1), blobSchema).optional(),
   payload: payloadSchema.optional(),

@@ -50,8 +50,11 @@ export interface EntityOptions {
   /** Options of the Mongoose schema. */
   readonly schemaOptions?: SchemaOptions | undefined;
   /** Options of the plugin. Versions are numbered across the collection unless `collectionVersion` is false. */
-  readonly versioning?: Omit<ChronosPluginOptions, 'visible'> | undefined;
+  readonly versioning?: EntityVersioning | undefined;
 }
+
+/** What else can be said of versions; the other options of the plugin are options of the entity itself. */
+export type EntityVersioning = Omit<ChronosPluginOptions, 'visible' | 'required'>;
 
 const base64 = z.strictObject({
   contentType: z.string().min(1),
@@ -60,8 +63,8 @@ const base64 = z.strictObject({
 }) satisfies z.ZodType<Base64Options>;
 
 /** Checked, and left without the plugin's own defaults: those of entities are others. */
-const versioning = z.custom<Omit<ChronosPluginOptions, 'visible'>>().superRefine((value, context) => {
-  const { error } = pluginOptions.omit({ visible: true }).safeParse(value);
+const versioning = z.custom<EntityVersioning>().superRefine((value, context) => {
+  const { error } = pluginOptions.omit({ visible: true, required: true }).safeParse(value);
   for (const { path, message } of error?.issues ?? []) context.addIssue({ code: 'custom', path, message });
 });
 

@@ -1,6 +1,8 @@
 import type { Mongoose } from 'mongoose';
 import { z } from 'zod';
 import { EntityDefinitionError } from '../errors.ts';
+import { missingPaths } from '../system/missing-paths.ts';
+import { type PathProblem, requiredProblem, validationError } from '../system/validation-error.ts';
 import type { EntityOptions } from './entity-options.ts';
 
 type Document = Readonly<Record<string, unknown>>;
@@ -27,17 +29,15 @@ export function versionCheck(
   rulesFor: (document: Document) => readonly VersionRules[],
 ): (document: Document) => void {
   return (document) => {
-    const problems = new Map<string, string>();
+    const problems = new Map<string, PathProblem>();
     for (const { required = [], validation } of rulesFor(document)) {
-      for (const path of required) {
-        if (isMissing(document, path)) problems.set(path, `Path \`${path}\` is required.`);
-      }
+      for (const path of missingPaths(document, required)) problems.set(path, requiredProblem(path));
       for (const { path, message } of problemsOf(validation, document, entity)) {
-        const before = problems.get(path);
-        problems.set(path, before === undefined ? message : `${before}; ${message}`);
+        const { message: before, kind = 'version' } = problems.get(path) ?? {};
+        problems.set(path, { path, kind, message: before === undefined ? message : `${before}; ${message}` });
       }
     }
-    if (problems.size > 0) throw validationError(mongoose, entity.name, problems);
+    if (problems.size > 0) throw validationError(mongoose, entity.name, problems.values());
   };
 }
 
@@ -71,21 +71,4 @@ function problemsIn(issue: z.core.$ZodIssue, ownKeys: readonly string[]): Proble
   return issue.keys
     .filter((key) => key !== '_id' && (issue.path.length > 0 || !ownKeys.includes(key)))
     .map((key) => ({ path: at(...issue.path, key), message: 'Unrecognized key' }));
-}
-
-function validationError({ Error: errors }: Mongoose, name: string, problems: ReadonlyMap<string, string>): Error {
-  const error = Object.assign(new errors.ValidationError(), { _message: `${name} validation failed` });
-  for (const [path, message] of problems) {
-    error.addError(path, new errors.ValidatorError({ path, message, type: 'version' }));
-  }
-  return error;
-}
-
-/** Whether there is nothing at a path: of what lists hold, in any of it. */
-function isMissing(value: unknown, path: string): boolean {
-  if (path === '') return value === undefined || value === null || value === '';
-  if (Array.isArray(value)) return value.some((item) => isMissing(item, path));
-  const [key = '', ...rest] = path.split('.');
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return true;
-  return isMissing((value as Document)[key], rest.join('.'));
 }
