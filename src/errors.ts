@@ -145,6 +145,37 @@ export class VersionNotFoundError extends ChronosError {
   }
 }
 
+/** The version that was asked for was dropped by retention, or all that is left of the past is later. */
+export class BeyondRetentionError extends ChronosError {
+  override readonly name = 'BeyondRetentionError';
+  readonly code = 'CHRONOS_BEYOND_RETENTION';
+  readonly collection: string;
+  /** The document, if it was one that was asked for. */
+  readonly id: unknown;
+  /** The version or the instant that was asked for. */
+  readonly asked: number | Date | { readonly cv: number };
+  /** The end of the last version that was dropped in the collection. */
+  readonly floor: Date;
+
+  constructor(
+    collection: string,
+    id: unknown,
+    asked: number | Date | { readonly cv: number },
+    floor: { readonly droppedUntil: Date; readonly droppedCv?: number | undefined },
+  ) {
+    const what = id === undefined ? collection : `${collection} ${describeId(id)}`;
+    const { droppedUntil, droppedCv } = floor;
+    const kept = `${droppedUntil.toISOString()}${droppedCv === undefined ? '' : `, or collection version ${droppedCv},`}`;
+    super({
+      message: `Cannot read ${what} ${describePoint(asked)}: retention has dropped versions that ended by ${kept} at the latest. Ask for a later one`,
+    });
+    this.collection = collection;
+    this.id = shownId(id);
+    this.asked = asked;
+    this.floor = droppedUntil;
+  }
+}
+
 /** The commit's result is unknown: it may stand or not. Ask `Model.outcome(opId)` later. */
 export class UnknownOutcomeError extends ChronosError {
   override readonly name = 'UnknownOutcomeError';
@@ -336,6 +367,11 @@ const FAULTS: Readonly<Record<HistoryFileFault, string>> = {
   damaged: 'damaged',
   'other-history': 'of another history',
 };
+
+function describePoint(asked: number | Date | { readonly cv: number }): string {
+  if (typeof asked === 'number') return `at version ${asked}`;
+  return asked instanceof Date ? `as of ${asked.toISOString()}` : `as of collection version ${asked.cv}`;
+}
 
 /** How an id stands in a message: short, and only for kinds that carry no document content. */
 function describeId(stored: unknown): string {

@@ -40,7 +40,7 @@ export {
   type SpacesConnConfig,
   type TenantPlacement,
 } from './config/chronos-config.ts';
-export type { ChronosPluginOptions, PayloadPluginOptions } from './config/options.ts';
+export type { ChronosPluginOptions, PayloadPluginOptions, RetentionPluginOptions } from './config/options.ts';
 export { type ChronosContext, runInChronosContext } from './context.ts';
 export * from './errors.ts';
 export type { Change } from './history/diff.ts';
@@ -72,6 +72,7 @@ export type {
   RestoreProgress,
   RestoreReport,
 } from './restore/restore-collection.ts';
+export type { RetentionCounts, RetentionOptions, RetentionReport } from './retention/apply-retention.ts';
 export type { CreateIndexesOptions, CreateIndexesProgress, CreateIndexesReport } from './tenancy/index-rollout.ts';
 export type {
   Actor,

@@ -46,8 +46,8 @@ export function chronos(schema: AnySchema, options?: ChronosPluginOptions): void
   schema.on('init', (model: Model<unknown>) => install(model as AnyModel));
 
   function install(model: AnyModel): void {
-    installCapture(model, resolved, (store, isVersioned, mapOf) => {
-      return new PastReader(store, { visible: resolved.visible, isVersioned, mapOf });
+    installCapture(model, resolved, (store, connection) => {
+      return new PastReader(store, { visible: resolved.visible, ...connection });
     });
     installApi(model, resolved, install);
   }

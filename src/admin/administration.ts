@@ -6,6 +6,7 @@ import { RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
+import { applyRetention, type RetentionOptions, type RetentionReport } from '../retention/apply-retention.ts';
 import { withShownIds } from '../row-id.ts';
 import { requireErasable } from '../system/erasable.ts';
 import { rowsOf } from '../system/rows.ts';
@@ -131,6 +132,14 @@ export interface AdministrationStatics {
    */
   markItemAsProcessed(id: unknown, options: MarkOptions): Promise<boolean>;
 
+  /**
+   * Takes the versions away that are past the `retention` of the plugin, beside running reads and writes. Reads of what
+   * is dropped throw `BeyondRetentionError`. To be run now and then; a run that was cut short is finished by the next.
+   *
+   * @throws ConfigError without `confirm: true`, unless it is a dry run, and where all versions are kept
+   */
+  applyRetention(options: RetentionOptions): Promise<RetentionReport>;
+
   /** The newest instant whose answer can no longer change. */
   safeTime(): Promise<Date>;
 
@@ -152,6 +161,7 @@ export const ADMINISTRATION = [
   'flush',
   'markItemsAsProcessedByTTL',
   'markItemAsProcessed',
+  'applyRetention',
   'safeTime',
   'outcome',
 ] as const satisfies readonly (keyof AdministrationStatics)[];
@@ -206,6 +216,10 @@ export function administration(administered: Administered): AdministrationStatic
       requireWhole(model, 'import into');
       const { store } = await administered.committer();
       return importHistory(store, from, options);
+    },
+    async applyRetention(options) {
+      requireWhole(model, 'apply retention to');
+      return applyRetention((await administered.committer()).store, options);
     },
     safeTime: async () => safeTime((await administered.committer()).store),
     async outcome(opId) {

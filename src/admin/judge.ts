@@ -49,18 +49,24 @@ export interface StoredHistory {
 /**
  * Holds a history against what every commit leaves behind: numbers without a gap, intervals that meet, and either a
  * head or a tombstone at the end. A version marked `gap` may follow any other, but must not begin before it.
+ *
+ * @param hasLeft whether the versions before one may be missing because retention has taken them
  */
-export function judge(history: StoredHistory): Finding[] {
+export function judge(history: StoredHistory, hasLeft: HasLeft = () => false): Finding[] {
   const { id, head, records } = history;
   const versions = head === undefined || head === null ? records : [...records, head];
   const findings = [
     ...judgeEnd(history),
-    ...(resetHead(history) ? [] : versions).flatMap((version, index) => judgeVersion(versions[index - 1], version)),
+    ...(resetHead(history) ? [] : versions).flatMap((version, index) =>
+      judgeVersion(versions[index - 1], version, hasLeft),
+    ),
     ...(head === undefined ? records.slice(0, -1) : records).flatMap(judgeOpenEnded),
     ...versions.flatMap(judgeGap),
   ];
   return findings.map((finding) => ({ ...finding, id }));
 }
+
+type HasLeft = (next: VersionFields) => boolean;
 
 type Found = Omit<Finding, 'id'>;
 
@@ -89,17 +95,18 @@ function judgeEnd(history: StoredHistory): Found[] {
 }
 
 /** One version, and the one before it. */
-function judgeVersion(before: VersionFields | undefined, version: VersionFields): Found[] {
+function judgeVersion(before: VersionFields | undefined, version: VersionFields, hasLeft: HasLeft): Found[] {
   const { ov } = version;
   const expected = before === undefined ? 0 : before.ov + 1;
   const findings: Found[] = [];
-  if (ov !== expected && version.gap !== true && version.op !== 'ERASE') {
+  const isTaken = ov > expected && hasLeft(version);
+  if (ov !== expected && !isTaken && version.gap !== true && version.op !== 'ERASE') {
     findings.push({ kind: 'missing-version', ov, detail: `Expected version ${expected}, found ${ov}` });
   }
   if (backwards(version.updatedAt, version.until)) {
     findings.push({ kind: 'overlap', ov, detail: `Version ${ov} ends before it begins` });
   }
-  return [...findings, ...judgeSeam(before, version)];
+  return isTaken ? findings : [...findings, ...judgeSeam(before, version)];
 }
 
 /**

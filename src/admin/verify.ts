@@ -2,6 +2,8 @@ import type { mongo } from 'mongoose';
 import { type Erasure, erasuresUnderWay } from '../commit/erasures.ts';
 import type { Store } from '../commit/store.ts';
 import { versionIndexes } from '../commit/versions-collection.ts';
+import { readFloor } from '../retention/floor.ts';
+import { mayBeDropped } from '../retention/require-kept.ts';
 import { shownId } from '../row-id.ts';
 import { allHistories, historyOf, type IdRange } from './histories.ts';
 import { type Finding, type FindingKind, judge, type StoredHistory } from './judge.ts';
@@ -57,7 +59,9 @@ export async function settledFindings(store: Store, history: StoredHistory): Pro
   if (suspected.every(isHarmless)) return suspected;
   const session = store.client.startSession({ snapshot: true });
   try {
-    return judge(await historyOf(store, history.id, session));
+    const settled = await historyOf(store, history.id, session);
+    const floor = await readFloor(store, session);
+    return judge(settled, ({ updatedAt }) => mayBeDropped(floor, new Date((updatedAt?.getTime() ?? 0) - 1)));
   } finally {
     await session.endSession();
   }

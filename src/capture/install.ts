@@ -35,14 +35,22 @@ export type AnyModel = Model<unknown> & {
   readonly prototype: Record<PropertyKey, unknown>;
 };
 
-/** Makes what reads the past of a collection; told which collections have one. */
-type PastOf = (store: Store, isVersioned: (collection: string) => boolean, mapOf: MapOf) => PastReader;
+/** Makes what reads the past of a collection; told of those beside it. */
+type PastOf = (store: Store, connection: VersionedConnection) => PastReader;
+
+/** What is known of the collections of a connection. */
+export interface VersionedConnection {
+  readonly isVersioned: (collection: string) => boolean;
+  /** What collections keep in MongoDB, where that is not all of their documents. */
+  readonly mapOf: MapOf;
+  readonly storeOf: (collection: string) => Store | undefined;
+}
 
 /** Marks a collection that captures already. */
 const captures = Symbol('chronos captures');
 
 const committers = new WeakMap<DriverCollection, Committer>();
-const versionedNames = new WeakMap<Connection, Set<string>>();
+const modelsByName = new WeakMap<Connection, Map<string, AnyModel>>();
 const payloadMaps = new WeakMap<Connection, Map<string, PayloadMap>>();
 
 /**
@@ -56,7 +64,8 @@ export function installCapture(model: AnyModel, own: ChronosOptions, pastOf: Pas
   const options = { ...own, payload: own.payload ?? payloadThrough(native.conn) };
   const capturing = capturingCollection(model, native, options, pastOf);
   if (options.payload !== undefined) payloadMapsOf(native.conn).set(native.name, offloadedMap(model, options));
-  namesOf(native.conn).add(native.name);
+  const models = modelsOf(native.conn);
+  if (!models.has(native.name)) models.set(native.name, model);
 
   const { prototype } = model;
   for (const key of ['collection', '$collection', ...Object.getOwnPropertySymbols(prototype)]) {
@@ -110,11 +119,15 @@ function versionedOf(
   pastOf: PastOf,
 ): DriverCollection {
   const committer = committerOf(model, native, driver, options);
-  const isVersioned = (name: string) => namesOf(native.conn).has(name);
+  const isVersioned = (name: string) => modelsOf(native.conn).has(name);
   const mapOf: MapOf = (name) => payloadMapsOf(native.conn).get(name);
+  const storeOf = (name: string) => {
+    const other = modelsOf(native.conn).get(name);
+    return other === undefined ? undefined : committerBehind(other)?.store;
+  };
   return versionedCollection(driver, {
     committer,
-    past: pastOf(committer.store, isVersioned, mapOf),
+    past: pastOf(committer.store, { isVersioned, mapOf, storeOf }),
     modelName: model.modelName,
     rows: rowsOf(model),
     visible: options.visible,
@@ -149,6 +162,7 @@ function committerOf(
     BulkWriteResult: drivers.get().BulkWriteResult,
     clock: options.clock ?? systemClock,
     collectionVersion: options.collectionVersion,
+    retention: options.retention,
     validate: versionCheck(conn.base as unknown as Mongoose, model.modelName, options),
     tenantField: rowsOf(model)?.field,
     /** Not before somebody asks: most tenants are read far more often than written to. */
@@ -180,8 +194,8 @@ function requireSameOptions({ modelName }: AnyModel, store: Store, options: Chro
 }
 
 /** What models of one collection have to agree on. */
-function shared({ collectionVersion, validate, required = [], payload }: ChronosOptions) {
-  return { collectionVersion, validate, required, payload: payload !== undefined };
+function shared({ collectionVersion, validate, required = [], payload, retention = {} }: ChronosOptions) {
+  return { collectionVersion, validate, required, retention, payload: payload !== undefined };
 }
 
 /** What of the Mongoose instance behind a connection is not in its types. */
@@ -204,8 +218,8 @@ function payloadMapsOf(connection: Connection): Map<string, PayloadMap> {
   return maps;
 }
 
-function namesOf(connection: Connection): Set<string> {
-  const names = versionedNames.get(connection) ?? new Set();
-  versionedNames.set(connection, names);
-  return names;
+function modelsOf(connection: Connection): Map<string, AnyModel> {
+  const models = modelsByName.get(connection) ?? new Map<string, AnyModel>();
+  modelsByName.set(connection, models);
+  return models;
 }

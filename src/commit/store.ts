@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Clock } from '../clock.ts';
+import type { ChronosOptions } from '../config/options.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
 import type { VersionIndex } from '../system/version-indexes.ts';
 import type { Bson, RawDocument } from '../types.ts';
@@ -27,6 +28,8 @@ export interface Store {
   readonly objects?: ErasableObjects | undefined;
   /** Keeps the payloads of the documents in object storage, where that is asked for. */
   readonly payload?: PayloadTier | undefined;
+  /** Which versions are old, and what becomes of them. */
+  readonly retention?: ChronosOptions['retention'];
   /** Whether versions are numbered across the collection, in commit order (`cv`). */
   readonly collectionVersion: boolean;
   /** The field that names the tenant of a document, where tenants share the collection: see `system/rows.ts`. */

@@ -37,6 +37,8 @@ export interface ChronosPluginOptions {
   readonly base64?: Readonly<Record<string, BlobOptions>> | undefined;
   /** Keeps payloads in object storage. */
   readonly payload?: PayloadPluginOptions | undefined;
+  /** Which old versions leave the collection when `applyRetention` is called. The current one never does. */
+  readonly retention?: RetentionPluginOptions | undefined;
   /**
    * Where the time of versions comes from.
    * @default the system clock
@@ -99,6 +101,14 @@ export interface PayloadPluginOptions {
     | undefined;
 }
 
+/** Which versions are old, and what becomes of them. Without `days` and `maxPerItem` none is. */
+export interface RetentionPluginOptions {
+  /** Versions that were superseded so many days ago. */
+  readonly days?: number | undefined;
+  /** Versions of a document before so many, the current one not counted. */
+  readonly maxPerItem?: number | undefined;
+}
+
 /** The same with the defaults. */
 export interface ResolvedPayload {
   readonly stores: { readonly json: PayloadStore; readonly content: PayloadStore };
@@ -119,6 +129,7 @@ export interface ChronosOptions {
   readonly indexed?: readonly string[] | undefined;
   readonly base64?: ChronosPluginOptions['base64'];
   readonly payload?: ResolvedPayload | undefined;
+  readonly retention?: RetentionPluginOptions | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -142,6 +153,9 @@ const payloadSchema = z.strictObject({
     .optional(),
 });
 
+const count = z.number().int().min(1);
+const retentionSchema = z.strictObject({ days: count.optional(), maxPerItem: count.optional() });
+
 const blobSchema = z.strictObject({
   contentType: z.string().min(1),
   preferredText: z.boolean().optional(),
@@ -159,6 +173,7 @@ export const pluginOptions = z.strictObject({
   indexed: z.array(z.string().min(1)).optional(),
   base64: z.record(z.string().min(1), blobSchema).optional(),
   payload: payloadSchema.optional(),
+  retention: retentionSchema.optional(),
   clock: z.custom<Clock>((value) => typeof (value as Clock | undefined)?.now === 'function').optional(),
   // Mongoose's own options for plugins ride in the same object.
   deduplicate: z.boolean().optional(),

@@ -3,6 +3,7 @@ import type { Filter } from '../commit/captured-write.ts';
 import { impliedOp } from '../commit/stamp.ts';
 import type { Store } from '../commit/store.ts';
 import { VersionNotFoundError } from '../errors.ts';
+import { requireKept } from '../retention/require-kept.ts';
 import { shownId } from '../row-id.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
@@ -60,6 +61,7 @@ export async function storedHead(
   return bytes === undefined ? undefined : { system: systemOfBytes(store.bson, bytes), bytes, isHead: true };
 }
 
+/** @throws BeyondRetentionError for a version that was dropped */
 export async function storedVersion(
   store: Store,
   id: unknown,
@@ -69,10 +71,16 @@ export async function storedVersion(
   const head = await storedHead(store, id, session);
   if (head?.system.ov === ov) return head;
   const bytes = await findRaw(store, store.versions, { '_id.id': id, '_id.ov': ov } as Filter, session);
-  return bytes === undefined ? undefined : storedRecord(store, bytes);
+  if (bytes !== undefined) return storedRecord(store, bytes);
+  await requireKept(store, id, ov);
+  return undefined;
 }
 
-/** The version that was current at an instant; undefined before the document's creation and while it was deleted. */
+/**
+ * The version that was current at an instant; undefined before the document's creation and while it was deleted.
+ *
+ * @throws BeyondRetentionError if it was dropped
+ */
 export async function storedVersionAt(
   store: Store,
   id: unknown,
@@ -84,10 +92,15 @@ export async function storedVersionAt(
   const current = await head();
   if (current !== undefined) return { system: systemOfBytes(store.bson, current), bytes: current, isHead: true };
   const past = await record();
-  return past === undefined ? undefined : storedRecord(store, past);
+  if (past !== undefined) return storedRecord(store, past);
+  await requireKept(store, id, at);
+  return undefined;
 }
 
-/** @throws VersionNotFoundError where a document has no version of that number, or none at that instant */
+/**
+ * @throws VersionNotFoundError where a document has no version of that number, or none at that instant
+ * @throws BeyondRetentionError if it was dropped
+ */
 export async function requireVersion(
   store: Store,
   id: unknown,
@@ -125,7 +138,9 @@ export async function deletedVersion(
   if (deletion === null) return undefined;
   const system = systemOfBytes(store.bson, deletion);
   if (system.op === 'ERASE') return undefined;
-  const bytes = await find({ '_id.ov': { $lt: system.ov } });
+  const bytes = await find({ '_id.ov': { $lt: system.ov }, '_system.deleted': { $ne: true } });
+  const isLast = bytes !== null && systemOfBytes(store.bson, bytes).ov === system.ov - 1;
+  if (!isLast) await requireKept(store, id, system.ov - 1);
   return bytes === null ? undefined : { system, bytes: await whole(store, bytes), isHead: false };
 }
 

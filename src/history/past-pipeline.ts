@@ -30,6 +30,8 @@ const UNANSWERABLE = new Map([
  * versioned collections is of that instant too.
  */
 export class PastPipeline {
+  /** The versioned collections that are read. */
+  readonly collections = new Set<string>();
   readonly #store: Store;
   readonly #at: Point;
   readonly #visible: boolean;
@@ -47,6 +49,7 @@ export class PastPipeline {
    * `$match` stages, and a `$sort` with its `$limit`, are done on each side first, where there are indexes.
    */
   of(collection: string, pipeline: readonly RawDocument[]): RawDocument[] {
+    this.collections.add(collection);
     const matches = leadingMatches(pipeline);
     const rest = pipeline.slice(matches.length);
     const top = topOf(rest);
@@ -116,6 +119,7 @@ export class PastPipeline {
     if (from === undefined || !this.#isVersioned(from)) {
       return [{ $lookup: pipeline.length === 0 ? lookup : { ...lookup, pipeline: this.#stages(pipeline) } }];
     }
+    this.collections.add(from);
     if (localField === undefined || foreignField === undefined) {
       return [{ $lookup: { ...lookup, pipeline: this.of(from, pipeline) } }];
     }

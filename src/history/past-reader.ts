@@ -15,6 +15,8 @@ import { type Union, unionOf } from './past-union.ts';
 import { readAllPast, readPast } from './read-past.ts';
 import { recordPath } from './record-paths.ts';
 import { recordSearch } from './record-search.ts';
+import { idsIn, openRetained, type PastScope, readRetained } from './retained.ts';
+import { retainedAggregate } from './retained-aggregate.ts';
 import {
   consistentAggregate,
   inItsSnapshot,
@@ -48,6 +50,8 @@ export interface PastReaderOptions {
   readonly isVersioned: (collection: string) => boolean;
   /** What collections keep in MongoDB, where that is not all of their documents. */
   readonly mapOf: MapOf;
+  /** What other collections are kept in. */
+  readonly storeOf: (collection: string) => Store | undefined;
 }
 
 /**
@@ -59,9 +63,11 @@ export class PastReader {
   readonly #visible: boolean;
   readonly #isVersioned: (collection: string) => boolean;
   readonly #mapOf: MapOf;
+  readonly #storeOf: PastReaderOptions['storeOf'];
 
-  constructor(store: Store, { visible, isVersioned, mapOf }: PastReaderOptions) {
+  constructor(store: Store, { visible, isVersioned, mapOf, storeOf }: PastReaderOptions) {
     this.#store = store;
+    this.#storeOf = storeOf;
     this.#visible = visible;
     this.#isVersioned = isVersioned;
     this.#mapOf = mapOf;
@@ -87,8 +93,8 @@ export class PastReader {
 
   async countDocuments(filter: Filter, options: DriverOptions): Promise<number> {
     const query = this.#queryOf(filter, options);
-    const total = await withIndexes(query, (hinted) =>
-      inSnapshot(this.#store, options.session ?? undefined, (session) => this.#count(hinted, session)),
+    const total = await this.#retained(query, options.session ?? undefined, (callers) =>
+      withIndexes(query, (hinted) => inSnapshot(this.#store, callers, (session) => this.#count(hinted, session))),
     );
     const rest = Math.max(0, total - query.skip);
     return query.limit === 0 ? rest : Math.min(rest, query.limit);
@@ -103,14 +109,17 @@ export class PastReader {
   }
 
   async distinct(key: string, filter: Filter, options: DriverOptions): Promise<unknown[]> {
-    const { at, shared } = this.#queryOf(filter, options);
+    const query = this.#queryOf(filter, options);
+    const { at, shared } = query;
     const { head, versions } = this.#store;
     const read = async (session: mongo.ClientSession) => {
       const heads = await head.distinct(key, both(filter, headCurrentAt(at)), { ...shared, session });
       const records = recordSearch(this.#store, filter, at, false);
       return [...heads, ...(await versions.distinct(recordPath(key), records.filter, { ...shared, session }))];
     };
-    const values = await inSnapshot(this.#store, options.session ?? undefined, read);
+    const values = await this.#retained(query, options.session ?? undefined, (callers) =>
+      inSnapshot(this.#store, callers, read),
+    );
     return shared.collation === undefined ? differing(values) : this.#differingUnder(shared, values);
   }
 
@@ -121,46 +130,63 @@ export class PastReader {
     const result = checkPipeline(head.collectionName, pipeline, this.#mapOf);
     const fetched = payload !== undefined && result === 'documents' ? payload : undefined;
     const shown = this.#visible || fetched !== undefined;
-    const past = new PastPipeline(this.#store, this.#instant(options), shown, this.#isVersioned);
-    const cursor = consistentAggregate(this.#store, past.of(head.collectionName, pipeline), rest);
+    const at = this.#instant(options);
+    const past = new PastPipeline(this.#store, at, shown, this.#isVersioned);
+    const stages = past.of(head.collectionName, pipeline);
+    const scopes = [...past.collections].flatMap((name) => {
+      const store = name === head.collectionName ? this.#store : this.#storeOf(name);
+      return store === undefined ? [] : [{ store, at }];
+    });
+    const cursor = retainedAggregate(consistentAggregate(this.#store, stages, rest), scopes);
     return fetched === undefined
       ? cursor
       : fetched.finishing(cursor, fetched.readPlan(undefined, this.#visible).finish);
   }
 
   #all(query: PastQuery, callers: Session): Promise<RawDocument[]> {
-    return withIndexes(query, (hinted) => {
-      const union = isConsistent(callers) ? undefined : unionOf(this.#store, hinted);
-      if (union !== undefined) return cursorOf(this.#store, union).toArray();
-      return inSnapshot(this.#store, callers, (session) => readAllPast(this.#store, hinted, session));
-    });
+    return this.#retained(query, callers, (reading) =>
+      withIndexes(query, (hinted) => {
+        const union = isConsistent(reading) ? undefined : unionOf(this.#store, hinted);
+        if (union !== undefined) return cursorOf(this.#store, union).toArray();
+        return inSnapshot(this.#store, reading, (session) => readAllPast(this.#store, hinted, session));
+      }),
+    );
+  }
+
+  #retained<T>(query: PastQuery, callers: Session, read: (session: Session) => Promise<T>): Promise<T> {
+    return readRetained([this.#scopeOf(query)], callers, read);
+  }
+
+  #scopeOf({ filter, at, shared }: PastQuery): PastScope {
+    return { store: this.#store, at, ids: idsIn(filter, shared.collation) };
   }
 
   async *#oneByOne(query: PastQuery, callers: Session): AsyncGenerator<RawDocument> {
-    if (isConsistent(callers)) return yield* readPast(this.#store, query, callers);
-    const union = unionOf(this.#store, query);
-    if (union !== undefined) return yield* cursorOf(this.#store, union);
-    const { session, documents, first } = await onceAvailable(() => this.#begun(query));
+    const begin = (session: Session) => onceAvailable(() => begun(this.#documents(query, session)));
+    const discard = ({ documents }: Begun) => documents.return(undefined);
+    const { answer, close } = await openRetained([this.#scopeOf(query)], callers, begin, discard);
     try {
-      if (first.done !== true) yield first.value;
-      yield* documents;
+      if (answer.first.done !== true) yield answer.first.value;
+      yield* answer.documents;
     } catch (error) {
+      // In a transaction of the caller's the error says whether to run it once more.
+      if (callers?.inTransaction()) throw error;
       toldIfExpired(error);
     } finally {
-      await documents.return(undefined);
-      await session.endSession();
+      await answer.documents.return(undefined);
+      await close();
     }
   }
 
-  /** An answer of several commands whose first document is there, and with it the snapshot of all others. */
-  async #begun(query: PastQuery): Promise<Begun> {
+  async *#documents(query: PastQuery, callers: Session): AsyncGenerator<RawDocument> {
+    if (isConsistent(callers)) return yield* readPast(this.#store, query, callers);
+    const union = unionOf(this.#store, query);
+    if (union !== undefined) return yield* cursorOf(this.#store, union);
     const session = this.#store.client.startSession({ snapshot: true });
-    const documents = readPast(this.#store, query, session);
     try {
-      return { session, documents, first: await documents.next() };
-    } catch (error) {
+      yield* readPast(this.#store, query, session);
+    } finally {
       await session.endSession();
-      throw error;
     }
   }
 
@@ -217,9 +243,13 @@ export class PastReader {
 }
 
 interface Begun {
-  readonly session: mongo.ClientSession;
   readonly documents: AsyncGenerator<RawDocument>;
   readonly first: IteratorResult<RawDocument>;
+}
+
+/** An answer whose first document is there, and with it the snapshot of all others. */
+async function begun(documents: AsyncGenerator<RawDocument>): Promise<Begun> {
+  return { documents, first: await documents.next() };
 }
 
 function cursorOf({ payload }: Store, union: Union): mongo.AggregationCursor<RawDocument> {

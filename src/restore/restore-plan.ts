@@ -7,6 +7,7 @@ import { storedVersionAt, whole } from '../history/document-history.ts';
 import type { Point } from '../history/instant.ts';
 import { both, headCurrentAt, recordCurrentAt, recordEndsAfter } from '../history/interval.ts';
 import { recordFilter } from '../history/record-paths.ts';
+import { requireRetained } from '../history/retained.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import { BY_ID_AND_END } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
@@ -41,8 +42,11 @@ const PAGE_BYTES = 8_000_000;
  *
  * A document that has not changed since is not looked at; each other one is read at most twice, so that memory stays
  * flat however many there are.
+ *
+ * @throws BeyondRetentionError where retention has dropped some of it
  */
 export async function* restorePlan(store: Store, scope: RestoreScope): AsyncGenerator<PlannedPage> {
+  await requireRetained({ store, at: scope.at });
   yield* changedSince(store, scope);
   yield* superseded(store, scope);
 }

@@ -20,6 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['capture'],
   ['restore', 'enrich'],
   ['history'],
+  ['retention'],
   ['commit'],
   ['offload'],
   ['config'],

@@ -1,0 +1,96 @@
+import type { mongo } from 'mongoose';
+import { counterOf } from '../commit/collection-version.ts';
+import { operationsOf } from '../commit/operations.ts';
+import type { Store } from '../commit/store.ts';
+
+/**
+ * How far retention has come in a collection. It is kept in `<collection>_locks`:
+ *
+ *     { _id: { retention: 'floor' }, until: <date>, untilCv: 99, droppedUntil: <date>, droppedCv: 41, changes: 7 }
+ */
+export interface Floor {
+  /** What ended later is all in the collection; what ended by then may have left it. */
+  readonly until: Date;
+  /** The same as a number across the collection, where such are kept. */
+  readonly untilCv?: number;
+  /** The end of the last version that was dropped. */
+  readonly droppedUntil?: Date;
+  /** The number at which it ended, where such are kept. */
+  readonly droppedCv?: number;
+}
+
+interface FloorRecord extends Floor {
+  readonly _id: { readonly retention: 'floor' };
+  /** Counts what was done, so that whoever does something else at the same time meets a conflict. */
+  readonly changes: number;
+}
+
+/** For how long a reader may go by the floor it knows. No version leaves sooner after the floor has been raised. */
+export const LEASE_MS = 2_000;
+
+const FLOOR = { _id: { retention: 'floor' } } as const;
+
+interface Known {
+  readonly floor: Floor | undefined;
+  readonly asked: Moment;
+}
+
+/** By both clocks: one stands still while the machine sleeps, the other one can be set. */
+interface Moment {
+  readonly steady: number;
+  readonly wall: number;
+}
+
+const known = new WeakMap<Store, Known>();
+
+/** The floor as it was some milliseconds ago at the most. */
+export async function floorWithin(store: Store, ms: number): Promise<Floor | undefined> {
+  const last = known.get(store);
+  if (last !== undefined && ageOf(last.asked) < ms) return last.floor;
+  return readFloor(store);
+}
+
+/** The floor as it is, or as a session sees it. */
+export async function readFloor(store: Store, session?: mongo.ClientSession): Promise<Floor | undefined> {
+  const asked = moment();
+  const reading = session === undefined ? { readPreference: 'primary' as const } : { session };
+  const floor = (await floors(store).findOne(FLOOR, reading)) ?? undefined;
+  if (session === undefined) known.set(store, { floor, asked });
+  return floor;
+}
+
+/** Says that versions which ended by then are going to leave. */
+export async function raiseFloor(store: Store, until: Date): Promise<void> {
+  // What has ended by then has ended before the number that is given next.
+  const counter = store.collectionVersion ? await counterOf(store).findOne({ _id: 'cv' }) : null;
+  const untilCv = counter === null ? {} : { untilCv: counter.value };
+  const update = { $max: { until, ...untilCv }, $inc: { changes: 1 } };
+  await floors(store).updateOne(FLOOR, update, { upsert: true, writeConcern: { w: 'majority' } });
+  known.delete(store);
+}
+
+/** What a transaction has dropped: up to when, and up to which number. */
+export interface Dropped {
+  readonly until: Date;
+  readonly cv?: number | undefined;
+}
+
+/** Notes in a transaction that it changes what has left. Two such transactions follow each other. */
+export async function noteChange(store: Store, session: mongo.ClientSession, dropped?: Dropped): Promise<void> {
+  const cv = dropped?.cv === undefined ? {} : { droppedCv: dropped.cv };
+  const $max = dropped === undefined ? {} : { $max: { droppedUntil: dropped.until, ...cv } };
+  await floors(store).updateOne(FLOOR, { ...$max, $inc: { changes: 1 } }, { session });
+}
+
+function ageOf(asked: Moment): number {
+  const now = moment();
+  return Math.max(now.steady - asked.steady, Math.abs(now.wall - asked.wall));
+}
+
+function moment(): Moment {
+  return { steady: performance.now(), wall: Date.now() };
+}
+
+function floors(store: Store): mongo.Collection<FloorRecord> {
+  return operationsOf(store) as unknown as mongo.Collection<FloorRecord>;
+}
