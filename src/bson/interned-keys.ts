@@ -7,6 +7,8 @@ export interface InternedKey {
   readonly text: string;
   /** Whether a plain object can hold the field as it is. */
   readonly plain: boolean;
+  /** As JSON before a value: `"city":`. Undefined where JSON readers move or lose the key, or take it for a wrapper. */
+  readonly member: string | undefined;
 }
 
 const SLOTS = 4096;
@@ -41,5 +43,9 @@ function spells(bytes: Uint8Array, start: number, length: number, text: string):
 export function describeKey(text: string): InternedKey {
   const first = text.charCodeAt(0);
   const digit = first >= 0x30 && first <= 0x39;
-  return { text, plain: !digit && text !== '_bsontype' && !(text in Object.prototype) };
+  const plain = !digit && text !== '_bsontype' && !(text in Object.prototype);
+  const isMember = !digit && text !== '__proto__' && first !== DOLLAR;
+  return { text, plain, member: isMember ? `${JSON.stringify(text)}:` : undefined };
 }
+
+const DOLLAR = 0x24;
