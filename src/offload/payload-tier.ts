@@ -80,6 +80,7 @@ export class PayloadTier {
     this.#reader = new PayloadReader(bson, stores);
     this.#uploader = new Uploader(this.#target, {
       batchWindowMs,
+      isAwaited: options.ack === 'stored',
       onStored: (row) => this.#onStored(row),
       onUploaded: (ids) => this.#onUploaded(ids),
       onIdle: () => this.#sweepLater(),

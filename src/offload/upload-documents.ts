@@ -1,5 +1,6 @@
 import { canonicalKey } from '../bson/compare.ts';
 import { rowsIn } from './outbox.ts';
+import type { Pace } from './pace.ts';
 import type { Row } from './row.ts';
 import { type Known, type Offloading, uploadRow } from './upload-row.ts';
 
@@ -15,11 +16,24 @@ export interface Left {
 
 const UPLOADS_AT_ONCE = 8;
 
+/** How versions are stored. */
+export interface UploadOptions {
+  readonly onStored: OnStored;
+  readonly pace: Pace;
+}
+
 /** Stores all versions of some documents that are not: those of one document one after the other, oldest first. */
-export async function uploadDocuments(target: Offloading, ids: readonly unknown[], onStored: OnStored): Promise<Left> {
-  const run = new UploadRun(target, onStored);
+export async function uploadDocuments(
+  target: Offloading,
+  ids: readonly unknown[],
+  options: UploadOptions,
+): Promise<Left> {
+  const run = new UploadRun(target, options);
   try {
-    for await (const row of rowsIn(target, 'new-not-synched', ids)) await run.begin(row);
+    for await (const row of rowsIn(target, 'new-not-synched', ids)) {
+      await options.pace.turn();
+      await run.begin(row);
+    }
     await run.ended();
     return { keys: run.left, error: run.error };
   } catch (error) {
@@ -32,14 +46,14 @@ class UploadRun {
   readonly left = new Set<string>();
   error: unknown;
   readonly #target: Offloading;
-  readonly #onStored: OnStored;
+  readonly #options: UploadOptions;
   readonly #running = new Set<Promise<void>>();
   readonly #last = new Map<string, Promise<void>>();
   readonly #known = new Map<string, Known[]>();
 
-  constructor(target: Offloading, onStored: OnStored) {
+  constructor(target: Offloading, options: UploadOptions) {
     this.#target = target;
-    this.#onStored = onStored;
+    this.#options = options;
   }
 
   /** Waits until there is room for one more. */
@@ -65,10 +79,14 @@ class UploadRun {
   async #upload(row: Row, key: string): Promise<void> {
     const ofRun = this.#known.get(key) ?? [];
     this.#known.set(key, ofRun);
-    const stored = await uploadRow(this.#target, row, [...ofRun, ...(await knownBefore(this.#target, row))]);
+    const known = [...ofRun, ...(await knownBefore(this.#target, row))];
+    const started = performance.now();
+    const storing = uploadRow(this.#target, row, known);
+    this.#options.pace.took(performance.now() - started);
+    const stored = await storing;
     if (stored === undefined) return;
     ofRun.push(stored);
-    await this.#onStored(row);
+    await this.#options.onStored(row);
   }
 }
 

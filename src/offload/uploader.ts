@@ -1,12 +1,15 @@
 import { ExponentialBackoff, fullJitterGenerator, type IBackoff } from 'cockatiel';
 import { canonicalKey } from '../bson/compare.ts';
 import { idsIn } from './outbox.ts';
+import { Pace } from './pace.ts';
 import { type Left, type OnStored, uploadDocuments } from './upload-documents.ts';
 import type { Offloading } from './upload-row.ts';
 
 export interface UploaderOptions {
   /** For how long new versions are waited for, so that they travel together. */
   readonly batchWindowMs: number;
+  /** Whether writes wait for it: then it yields to none. */
+  readonly isAwaited: boolean;
   readonly onStored: OnStored;
   /** Told of documents whose new versions were stored, but for those that could not be. */
   readonly onUploaded: (ids: readonly unknown[]) => Promise<void>;
@@ -70,6 +73,7 @@ export class Uploader {
   #isBehind = false;
   #isRunning = false;
   #isHurried = false;
+  readonly #pace = new Pace();
   #backoff: IBackoff<unknown> | undefined;
   #lastError: unknown;
   #idle: Promise<void> = Promise.resolve();
@@ -88,6 +92,7 @@ export class Uploader {
   /** Stores new versions, soon. */
   offer(versions: readonly WrittenVersion[]): void {
     for (const version of versions) this.#add(version);
+    if (!this.#options.isAwaited) this.#pace.wrote();
     this.#start();
   }
 
@@ -111,6 +116,7 @@ export class Uploader {
   /** Fulfilled when everything that is committed by now is stored: at once if object storage answers. */
   async hurry(): Promise<void> {
     this.#isHurried = true;
+    this.#pace.hurry(true);
     this.#backoff = undefined;
     this.drain();
     this.#wake();
@@ -141,6 +147,7 @@ export class Uploader {
     }
     this.#isRunning = false;
     this.#isHurried = false;
+    this.#pace.hurry(false);
     onIdle();
   }
 
@@ -203,7 +210,7 @@ export class Uploader {
 
   async #upload(ids: readonly unknown[]): Promise<Left> {
     const { onStored, onUploaded } = this.#options;
-    const left = await uploadDocuments(this.#target, ids, onStored);
+    const left = await uploadDocuments(this.#target, ids, { onStored, pace: this.#pace });
     // What fails there has nothing to be stored again: it is seen to later.
     if (left.keys !== 'all') await onUploaded(ids).catch(() => undefined);
     this.#lastError = left.error;

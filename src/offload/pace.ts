@@ -1,0 +1,126 @@
+import { performance } from 'node:perf_hooks';
+
+/** From here on a thread has nothing to spare. */
+const BUSY = 0.4;
+/** What uploads take of a thread that has nothing to spare. */
+const SHARE = 0.05;
+/** A shorter look at a thread says nothing. */
+const LOOK_MS = 20;
+/** Those who wrote so lately are going on to write. */
+const WRITING_MS = 1_000;
+/** Besides taking its document apart, which is measured, an upload keeps the thread about as long again, and so long. */
+const REQUESTS_MS = 1;
+
+/** What tells of a thread, and of time. */
+export interface ThreadClock {
+  /** In milliseconds. */
+  readonly now: () => number;
+  /** The share of the time that the thread was not idle, since it was asked last. */
+  readonly utilization: () => number;
+}
+
+/** A thread that writers and uploads share, and how much of it is left for uploads. */
+export class SharedThread {
+  readonly #clock: ThreadClock;
+  #wroteAt = Number.NEGATIVE_INFINITY;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #isBusy = false;
+  /** When the next upload may begin, where the thread is busy. */
+  #nextAt = 0;
+  /** For how long the last upload kept the thread. */
+  #cost = REQUESTS_MS;
+
+  constructor(clock: ThreadClock) {
+    this.#clock = clock;
+  }
+
+  /** Told of each write. */
+  wrote(): void {
+    this.#wroteAt = this.#clock.now();
+  }
+
+  /** For how many milliseconds an upload is to wait. */
+  waitMs(): number {
+    return this.#hasNothingToSpare() ? Math.max(0, this.#nextAt - this.#clock.now()) : 0;
+  }
+
+  /** Told that an upload begins. */
+  begins(): void {
+    this.#nextAt = this.#clock.now() + this.#cost / SHARE;
+  }
+
+  /** Told for how long the last upload took to take its document apart. */
+  took(ms: number): void {
+    this.#cost = 2 * ms + REQUESTS_MS;
+  }
+
+  #hasNothingToSpare(): boolean {
+    const now = this.#clock.now();
+    if (now - this.#wroteAt > WRITING_MS) return false;
+    if (now - this.#lookedAt >= LOOK_MS) {
+      this.#isBusy = this.#clock.utilization() > BUSY;
+      this.#lookedAt = now;
+    }
+    return this.#isBusy;
+  }
+}
+
+/** This thread: the uploads of all collections share what is left of it. */
+const THREAD = new SharedThread({
+  now: () => performance.now(),
+  utilization: sinceLastLook(),
+});
+
+function sinceLastLook(): () => number {
+  let before = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    return utilization;
+  };
+}
+
+/**
+ * Lets uploads have what writers leave of the thread: as much as they like while it is idle now and then, a twentieth
+ * of its time while writers keep it busy. What waits then is in MongoDB, and loses nothing by that.
+ */
+export class Pace {
+  readonly #thread: SharedThread;
+  #isHurried = false;
+  #wake: () => void = () => undefined;
+
+  constructor(thread: SharedThread = THREAD) {
+    this.#thread = thread;
+  }
+
+  /** Told of each write that is not to wait for its upload. */
+  wrote(): void {
+    this.#thread.wrote();
+  }
+
+  /** Whether uploads are to yield to nobody. */
+  hurry(isHurried: boolean): void {
+    this.#isHurried = isHurried;
+    if (isHurried) this.#wake();
+  }
+
+  /** Waits until the next upload may begin. */
+  async turn(): Promise<void> {
+    for (let ms = this.#thread.waitMs(); ms > 0 && !this.#isHurried; ms = this.#thread.waitMs()) await this.#pause(ms);
+    this.#thread.begins();
+  }
+
+  /** Told for how long the last upload took to take its document apart. */
+  took(ms: number): void {
+    this.#thread.took(ms);
+  }
+
+  /** Looks again now and then: the thread may come to rest meanwhile. */
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      setTimeout(resolve, Math.min(ms, LOOK_MS)).unref();
+    });
+  }
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { Pace, SharedThread } from '../../../src/offload/pace.ts';
+
+/** A thread whose time passes when it is told to. */
+function threadOf(utilization: number) {
+  const state = { now: 0, utilization };
+  const thread = new SharedThread({ now: () => state.now, utilization: () => state.utilization });
+  return { state, thread };
+}
+
+describe('the pace of uploads', () => {
+  it('is a twentieth of the time of a thread that writers keep busy', () => {
+    const { state, thread } = threadOf(1);
+    thread.begins();
+    thread.took(2);
+    state.now = 1_000;
+    let uploads = 0;
+    for (const end = state.now + 10_000; state.now < end; uploads += 1) {
+      thread.wrote();
+      state.now += thread.waitMs();
+      thread.begins();
+      thread.took(2);
+    }
+    expect((uploads * 5) / 10_000).toBeCloseTo(0.05, 2);
+  });
+
+  it('is free on a thread that is idle now and then', () => {
+    const { thread } = threadOf(0.2);
+    thread.wrote();
+    thread.begins();
+    expect(thread.waitMs()).toBe(0);
+  });
+
+  it('is free once nobody writes any more', () => {
+    const { state, thread } = threadOf(1);
+    thread.wrote();
+    thread.begins();
+    expect(thread.waitMs()).toBeGreaterThan(0);
+    state.now = 1_001;
+    expect(thread.waitMs()).toBe(0);
+  });
+
+  it('is free for whoever is in a hurry, at once', async () => {
+    const { thread } = threadOf(1);
+    const pace = new Pace(thread);
+    pace.wrote();
+    await pace.turn();
+    const waiting = pace.turn();
+    pace.hurry(true);
+    await waiting;
+    await pace.turn();
+  });
+
+  it('counts the uploads of all collections together', () => {
+    const { thread } = threadOf(1);
+    const [one, other] = [new Pace(thread), new Pace(thread)];
+    one.wrote();
+    void other.turn();
+    expect(thread.waitMs()).toBeGreaterThan(0);
+  });
+});
