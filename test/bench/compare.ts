@@ -44,23 +44,34 @@ export async function compare(
   mongoose: Mongoose | readonly Mongoose[],
   baseline: Variant,
   contender: Variant,
-  { callers, rounds = 7, sliceMs = 1000 }: Rounds,
+  rounds: Rounds,
 ): Promise<Comparison> {
+  const [comparison] = await compareAll(bench, mongoose, baseline, [contender], rounds);
+  return comparison as Comparison;
+}
+
+/** The same for several contenders of one baseline: A B C A B C. */
+export async function compareAll(
+  bench: Bench,
+  mongoose: Mongoose | readonly Mongoose[],
+  baseline: Variant,
+  contenders: readonly Variant[],
+  { callers, rounds = 7, sliceMs = 1000 }: Rounds,
+): Promise<readonly Comparison[]> {
   const servers = [mongoose].flat();
   const [count, ms] = bench.quick ? [3, sliceMs / 3] : [rounds, sliceMs];
-  await slice(servers, baseline, callers, ms);
-  await slice(servers, contender, callers, ms);
-  const ratios: number[] = [];
-  const cpu: number[] = [];
-  const p99: number[] = [];
+  const comparisons = contenders.map(() => ({ ratios: [] as number[], cpu: [] as number[], p99: [] as number[] }));
+  for (const variant of [baseline, ...contenders]) await slice(servers, variant, callers, ms);
   for (let round = 0; round < count; round++) {
     const a = await slice(servers, baseline, callers, ms);
-    const b = await slice(servers, contender, callers, ms);
-    ratios.push(b.perSecond / a.perSecond);
-    cpu.push(b.cpuPerOperation / a.cpuPerOperation);
-    p99.push(b.p99 / a.p99);
+    for (const [index, contender] of contenders.entries()) {
+      const b = await slice(servers, contender, callers, ms);
+      comparisons[index]?.ratios.push(b.perSecond / a.perSecond);
+      comparisons[index]?.cpu.push(b.cpuPerOperation / a.cpuPerOperation);
+      comparisons[index]?.p99.push(b.p99 / a.p99);
+    }
   }
-  return { ratios, cpu, p99 };
+  return comparisons;
 }
 
 /** The figure of a comparison: medians, with the spread over the rounds. */

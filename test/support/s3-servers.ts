@@ -107,12 +107,17 @@ export interface S3Server {
 }
 
 export interface RunningS3 extends S3Server {
+  readonly pid: number;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a server on a free port of 127.0.0.1; its data is gone after `stop()`. */
-export async function startS3({ program, binary }: S3Installed): Promise<RunningS3> {
-  const folder = await mkdtemp(join(tmpdir(), `chronos-${program.name}-data-`));
+/**
+ * Starts a server on a free port of 127.0.0.1; its data is gone after `stop()`.
+ *
+ * @param place the folder in which its data is kept meanwhile
+ */
+export async function startS3({ program, binary }: S3Installed, place: string = tmpdir()): Promise<RunningS3> {
+  const folder = await mkdtemp(join(place, `chronos-${program.name}-data-`));
   await Promise.all(['data', 'versions'].map((name) => mkdir(join(folder, name))));
   const port = await freePort();
   const env = { ...process.env, ...program.environment };
@@ -125,7 +130,7 @@ export async function startS3({ program, binary }: S3Installed): Promise<Running
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
-  if (await answers(endpoint, ended)) return { name: program.name, endpoint, stop };
+  if (await answers(endpoint, ended)) return { name: program.name, endpoint, pid: child.pid as number, stop };
   await stop();
   throw new Error(`${program.name} did not start`);
 }

@@ -9,7 +9,7 @@ declare module 'vitest' {
 
 /** The S3 servers for all files of a project; each file takes buckets of its own. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const servers = await Promise.all((await installS3Servers()).map(startS3));
+  const servers = await Promise.all((await installS3Servers()).map((installed) => startS3(installed)));
   if (servers.length === 0) console.warn('No S3 server could be had: the tests of S3 are skipped');
   project.provide(
     's3Servers',
