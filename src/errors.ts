@@ -176,6 +176,20 @@ export class BeyondRetentionError extends ChronosError {
   }
 }
 
+/** The collection keeps no superseded versions, so that its past cannot be read. */
+export class VersioningDisabledError extends ChronosError {
+  override readonly name = 'VersioningDisabledError';
+  readonly code = 'CHRONOS_VERSIONING_DISABLED';
+  readonly collection: string;
+
+  constructor(collection: string, operation: string) {
+    super({
+      message: `Cannot ${operation} ${collection}: versioning is disabled for it, and only current documents are kept. Set versioning: { enabled: true } to keep versions from then on`,
+    });
+    this.collection = collection;
+  }
+}
+
 /** The commit's result is unknown: it may stand or not. Ask `Model.outcome(opId)` later. */
 export class UnknownOutcomeError extends ChronosError {
   override readonly name = 'UnknownOutcomeError';

@@ -122,8 +122,10 @@ export interface SystemFields {
   incarnation?: string;
   payload?: PayloadReference;
   blobs?: readonly BlobReference[];
-  /** True where versions before this one were lost to a writer that does not keep history. */
+  /** True where versions before this one were lost to a writer that does not keep history, or were not to be kept. */
   gap?: boolean;
+  /** True where no version of the document has ever been kept but the current one, for versioning was disabled. */
+  sole?: boolean;
 }
 
 /** The bookkeeping of a version record: that of the head it was, and when it stopped being one. */

@@ -43,6 +43,8 @@ export interface Administered {
   cast(id: unknown): unknown;
   /** The point in time that an instant names. */
   point(at: Instant): Point;
+  /** @throws VersioningDisabledError where there is no past */
+  requireVersioning(operation: string): void;
 }
 
 /** The instant a collection is restored to. */
@@ -172,6 +174,7 @@ export function administration(administered: Administered): AdministrationStatic
   const ids = rows?.allIds;
   return {
     async restoreCollection(target, options = {}) {
+      administered.requireVersioning('restore');
       const point = administered.point('cv' in target ? target : target.at);
       const committer = await administered.committer();
       const filter = castFilter(model, options.filter);
@@ -214,6 +217,7 @@ export function administration(administered: Administered): AdministrationStatic
     },
     async importHistory(from, options) {
       requireWhole(model, 'import into');
+      administered.requireVersioning('import a history into');
       const { store } = await administered.committer();
       return importHistory(store, from, options);
     },

@@ -131,8 +131,9 @@ function judgeOpenEnded({ ov, until, deleted }: VersionFields): Found[] {
   return [{ kind: 'duplicate-current', ov, detail: `Version ${ov} has no end, but a later one follows` }];
 }
 
-function judgeGap({ ov, gap }: VersionFields): Found[] {
-  return gap === true ? [{ kind: 'gap', ov, detail: `Versions before ${ov} are lost` }] : [];
+/** Of a document whose versions were never to be kept none is lost. */
+function judgeGap({ ov, gap, sole }: VersionFields): Found[] {
+  return gap === true && sole !== true ? [{ kind: 'gap', ov, detail: `Versions before ${ov} are lost` }] : [];
 }
 
 function backwards(from: Date | undefined, until: Date | undefined): boolean {

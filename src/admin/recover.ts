@@ -7,8 +7,8 @@ import { tombstoneRecord } from '../commit/version-record.ts';
 import { ensureVersions, forgetVersions } from '../commit/versions-collection.ts';
 import type { VersionFields } from '../types.ts';
 import { allHistories, historyOf, type IdRange } from './histories.ts';
-import { type FindingKind, judge, type StoredHistory } from './judge.ts';
-import { isHarmless, settledFindings, type VerifyReport, verify } from './verify.ts';
+import type { FindingKind, StoredHistory } from './judge.ts';
+import { isHarmless, judgeIn, settledFindings, type VerifyReport, verify } from './verify.ts';
 
 /** What was repaired, and how the collection is now. */
 export interface RecoverReport extends VerifyReport {
@@ -53,7 +53,7 @@ const REPAIRABLE: readonly FindingKind[] = ['unversioned-head', 'reset-head', 'm
 
 async function repair(store: Store, tx: Transaction, id: unknown): Promise<FindingKind | undefined> {
   const history = await historyOf(store, id, tx.session);
-  const kind = judge(history).find((finding) => REPAIRABLE.includes(finding.kind))?.kind;
+  const kind = judgeIn(store, history).find((finding) => REPAIRABLE.includes(finding.kind))?.kind;
   if (kind === 'missing-tombstone') await addTombstone(store, tx, history);
   else if (kind !== undefined) await renumberHead(store, tx, history);
   return kind;

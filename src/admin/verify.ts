@@ -55,16 +55,24 @@ export async function verify(store: Store, options: VerifyOptions = {}, ids?: Id
  * reads of its parts.
  */
 export async function settledFindings(store: Store, history: StoredHistory): Promise<Finding[]> {
-  const suspected = judge(history);
+  const suspected = judgeIn(store, history);
   if (suspected.every(isHarmless)) return suspected;
   const session = store.client.startSession({ snapshot: true });
   try {
     const settled = await historyOf(store, history.id, session);
     const floor = await readFloor(store, session);
-    return judge(settled, ({ updatedAt }) => mayBeDropped(floor, new Date((updatedAt?.getTime() ?? 0) - 1)));
+    return judgeIn(store, settled, ({ updatedAt }) => mayBeDropped(floor, new Date((updatedAt?.getTime() ?? 0) - 1)));
   } finally {
     await session.endSession();
   }
+}
+
+/** While no versions are kept, none of a document that is deleted is, and one that comes back begins anew. */
+const UNKEPT: ReadonlySet<FindingKind> = new Set(['missing-tombstone', 'reset-head']);
+
+/** What is wrong with a history, for a collection that keeps versions or does not. */
+export function judgeIn({ versioning }: Store, ...history: Parameters<typeof judge>): Finding[] {
+  return judge(...history).filter(({ kind }) => versioning || !UNKEPT.has(kind));
 }
 
 export function isHarmless({ kind }: Finding): boolean {
@@ -123,6 +131,7 @@ function orphan(id: unknown): Finding {
 
 /** A history collection that does not exist yet lacks nothing: the first write creates it. */
 async function judgeCollection(store: Store): Promise<Finding[]> {
+  if (!store.versioning) return [];
   const { db } = store.versions as unknown as { db: mongo.Db };
   const [info] = await db.listCollections({ name: store.versions.collectionName }).toArray();
   if (info === undefined) return [];

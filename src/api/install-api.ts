@@ -19,9 +19,10 @@ export function installApi(model: AnyModel, options: ChronosOptions, install: (m
   const verbsOf = verbsByModel(model, options);
   defineMissing(model, statics(verbsOf));
   defineMissing(model.prototype, methods(verbsOf));
-  const { versioned } = verbsOf(model);
   defineMissing(queryPrototype(model), {
-    asOf(this: object, at: Instant) {
+    asOf(this: { readonly model?: unknown }, at: Instant) {
+      const { versioned } = verbsOf(this.model);
+      versioned.requireVersioning('read the past of');
       return queryAsOf(this, versioned.point(at));
     },
   });
@@ -80,6 +81,7 @@ function statics(verbsOf: VerbsOf): Members {
   return {
     asOf(this: unknown, at: Instant) {
       const { versioned } = verbsOf(this);
+      versioned.requireVersioning('read the past of');
       return modelAsOf(versioned.model, versioned.point(at));
     },
     ...verbs(READING, (model) => verbsOf(model).reading),

@@ -101,6 +101,7 @@ export class ReadHistory {
   }
 
   async diff(id: unknown, a: VersionReference, b?: VersionReference, options: DiffOptions = {}): Promise<unknown> {
+    this.#versioned.requireVersioning('compare versions of');
     const changes = diffDocuments(await this.#contentOf(id, a, options), await this.#contentOf(id, b, options));
     return options.format === 'json-patch' ? toJsonPatch(changes) : changes;
   }

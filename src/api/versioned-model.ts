@@ -1,5 +1,6 @@
 import type { Model, mongo } from 'mongoose';
 import { callersSession } from '../callers-session.ts';
+import { keepingOf } from '../capture/connection-keeping.ts';
 import { type AnyModel, committerBehind } from '../capture/install.ts';
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
@@ -11,6 +12,7 @@ import { ConfigError } from '../errors.ts';
 import { contentOf, type StoredVersion } from '../history/document-history.ts';
 import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from '../history/instant.ts';
 import { markPast } from '../history/past-document.ts';
+import { requireVersioning } from '../history/require-versioning.ts';
 import { type Rows, rowsOf } from '../system/rows.ts';
 import type { ChronosWriteOptions, Instant, RawDocument } from '../types.ts';
 
@@ -61,6 +63,12 @@ export class VersionedModel {
     throw new ConfigError({
       message: `Cannot read ${this.model.modelName} as of a collection version: apply the plugin with collectionVersion: true`,
     });
+  }
+
+  /** @throws VersioningDisabledError where there is no past that could be read or restored */
+  requireVersioning(operation: string): void {
+    const { versioning } = keepingOf(this.model.db, this.#options);
+    requireVersioning({ versioning, head: { collectionName: this.model.collection.name } }, operation);
   }
 
   /** An id as the schema has it, and as it is stored. */

@@ -48,6 +48,7 @@ export class WriteVersions {
 
   async restore(id: unknown, target: RestoreTarget, options: VersionWriteOptions = {}): Promise<unknown> {
     const { session: _given, ...chronos } = options;
+    this.#versioned.requireVersioning('restore a document of');
     const session = this.#versioned.session(options);
     const committer = await this.#versioned.committer();
     const cast = this.#versioned.cast(id);

@@ -12,6 +12,7 @@ import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import { bufferedCalls } from './buffered-calls.ts';
 import type { PastReader } from './capture-target.ts';
+import { keepingOf } from './connection-keeping.ts';
 import { payloadThrough } from './connection-payload.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
 import { offloadedMap, offloading } from './offloading.ts';
@@ -61,7 +62,11 @@ export function installCapture(model: AnyModel, own: ChronosOptions, pastOf: Pas
   const native = model.$__collection;
   // A custom driver's collections have no connection and hold nothing of MongoDB's.
   if (captures in native || !(native.conn instanceof Object)) return;
-  const options = { ...own, payload: own.payload ?? payloadThrough(native.conn) };
+  const options = {
+    ...own,
+    ...keepingOf(native.conn, own),
+    payload: own.payload ?? payloadThrough(native.conn),
+  };
   const capturing = capturingCollection(model, native, options, pastOf);
   if (options.payload !== undefined) payloadMapsOf(native.conn).set(native.name, offloadedMap(model, options));
   const models = modelsOf(native.conn);
@@ -163,6 +168,7 @@ function committerOf(
     clock: options.clock ?? systemClock,
     collectionVersion: options.collectionVersion,
     retention: options.retention,
+    versioning: options.versioning !== false,
     validate: versionCheck(conn.base as unknown as Mongoose, model.modelName, options),
     tenantField: rowsOf(model)?.field,
     /** Not before somebody asks: most tenants are read far more often than written to. */
@@ -172,12 +178,19 @@ function committerOf(
     },
   };
   const { payload } = options;
+  if (payload !== undefined && !base.versioning) throw withoutVersions(model);
   const store = payload === undefined ? base : offloading(base, model, options, payload);
   madeWith.set(store, options);
   const committer = new Committer(store);
   committers.set(driver, committer);
   watchClient(committer);
   return committer;
+}
+
+function withoutVersions({ modelName }: AnyModel): ConfigError {
+  return new ConfigError({
+    message: `Cannot keep payloads of ${modelName} in object storage while versioning is disabled: that is not available in this version. Leave payload out, or enable versioning`,
+  });
 }
 
 /** What the store of a collection was made with. */
@@ -194,8 +207,8 @@ function requireSameOptions({ modelName }: AnyModel, store: Store, options: Chro
 }
 
 /** What models of one collection have to agree on. */
-function shared({ collectionVersion, validate, required = [], payload, retention = {} }: ChronosOptions) {
-  return { collectionVersion, validate, required, retention, payload: payload !== undefined };
+function shared({ collectionVersion, versioning, validate, required = [], payload, retention = {} }: ChronosOptions) {
+  return { collectionVersion, versioning, validate, required, retention, payload: payload !== undefined };
 }
 
 /** What of the Mongoose instance behind a connection is not in its types. */

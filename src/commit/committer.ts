@@ -24,6 +24,7 @@ import {
   writeGroup,
 } from './write-group.ts';
 import { writeMany } from './write-many.ts';
+import { canWriteOutright, writeOutright } from './write-outright.ts';
 import { writeSingle } from './write-single.ts';
 
 type Write = GroupableWrite;
@@ -62,6 +63,14 @@ export class Committer {
   async write(write: Write): Promise<Outcome> {
     requireInline(this.#store, write);
     await ensureVersions(this.#store, write.options.session);
+    if (canWriteOutright(this.#store, write)) {
+      return writeOutright(this.#store, write).catch((error: unknown) => {
+        // Somebody else's command is refused in other words; what the server has written it has not refused.
+        const isRefused = isRefusal(this.#store, error) && unacknowledged(this.#store, error) === undefined;
+        if (isRefused) return this.writeAlone(write);
+        throw error;
+      });
+    }
     if (isGroupable(this.#store, write)) return this.#writes.submit(write);
     return Claims.accepts(this.#store, write) ? this.#claims.submit(write) : this.writeAlone(write);
   }

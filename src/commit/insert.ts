@@ -15,7 +15,7 @@ import { checkExpected } from './write-single.ts';
 
 /** Whether inserts can do without a transaction, which nothing but their past or their number needs. */
 export function isOutright(store: Store, fresh: boolean): boolean {
-  return fresh && !store.collectionVersion;
+  return (fresh || !store.versioning) && !store.collectionVersion;
 }
 
 /**
@@ -100,7 +100,8 @@ function systemOf(store: Store, insert: CapturedInsert, past?: PastLife, cv?: nu
   const at = insert.chronos.at ?? store.clock.now();
   const { op, chronos: options, restoredFrom } = insert;
   const offloads = store.payload !== undefined;
-  return insertedSystem({ op, at, cv, options, restoredFrom, offloads }, past);
+  const replaces = !store.versioning;
+  return insertedSystem({ op, at, cv, options, restoredFrom, offloads, replaces }, past);
 }
 
 function stamped(inserts: readonly CapturedInsert[], systems: readonly SystemFields[]): RawDocument[] {

@@ -16,12 +16,13 @@ export async function findPastLife(store: Store, tx: Transaction, id: unknown): 
   return lives.get(idKey(id));
 }
 
-/** The same for many ids in one look; keyed by {@link idKey}. */
+/** The same for many ids in one look; keyed by {@link idKey}. Where no versions are kept, an id begins anew each time. */
 export async function findPastLives(
   store: Store,
   tx: Transaction,
   ids: readonly unknown[],
 ): Promise<Map<string, PastLife>> {
+  if (!store.versioning) return new Map();
   const records = await lastRecords(store, tx, ids);
   await hold(store, tx, records);
   return new Map(records.map((record) => [idKey(record.id), lastBefore(record)]));

@@ -15,6 +15,8 @@ export interface Stamp {
   readonly cv?: number | undefined;
   /** Whether the version has a payload that is going to be stored. */
   readonly offloads?: boolean | undefined;
+  /** Whether the version takes the place of the one before it, of which nothing is kept. */
+  readonly replaces?: boolean | undefined;
   /** The `ov` whose content a RESTORE repeats. */
   readonly restoredFrom?: number | undefined;
 }
@@ -29,9 +31,13 @@ const PER_VERSION = [
   'opId',
   'cv',
   'gap',
+  'sole',
   'payload',
   'blobs',
 ] as const;
+
+/** Of those, what a version that replaces the one before it takes over: where the objects are that it may repeat. */
+const TAKEN_OVER = ['sole', 'payload', 'blobs'] as const;
 
 /** Where the history of an id ended before it is written again. */
 export interface PastLife {
@@ -53,6 +59,7 @@ export function insertedSystem(stamp: Stamp, past?: PastLife): SystemFields {
     insertedAt: at,
     updatedAt: at,
     ...(past?.gap ? { gap: true } : {}),
+    ...(stamp.replaces === true ? { sole: true } : {}),
     ...(past?.erased === undefined ? {} : { erased: past.erased }),
     ...(stamp.offloads === true ? { incarnation: drawIncarnation() } : {}),
     ...perVersion(stamp, ov, past?.functionIds),
@@ -75,6 +82,7 @@ export function nextSystem(previous: SystemFields, stamp: Stamp): SystemFields {
     updatedAt: notBefore(stamp, previous.updatedAt),
     ...(previous.erased === undefined ? {} : { erased: previous.erased }),
     ...(previous.incarnation === undefined ? {} : { incarnation: previous.incarnation }),
+    ...(stamp.replaces === true ? { gap: true, ...takenOver(previous) } : {}),
     ...perVersion(stamp, ov, previous.functionIds),
   };
 }
@@ -84,8 +92,10 @@ export function nextSystem(previous: SystemFields, stamp: Stamp): SystemFields {
  * tell it to collect a `functionId`, whose list is bounded.
  */
 export function nextSystemOperators(stamp: Stamp): Record<string, Record<string, unknown>> {
-  const set = prefixed(perVersionFields(stamp, 1));
-  const unset = PER_VERSION.map((field) => `_system.${field}`).filter((path) => !(path in set));
+  const replaces = stamp.replaces === true;
+  const set = prefixed({ ...perVersionFields(stamp, 1), ...(replaces ? { gap: true } : {}) });
+  const dropped = PER_VERSION.filter((field) => !(replaces && (TAKEN_OVER as readonly string[]).includes(field)));
+  const unset = dropped.map((field) => `_system.${field}`).filter((path) => !(path in set));
   const explicit = stamp.options.at !== undefined;
   return {
     $inc: { '_system.ov': 1 },
@@ -93,6 +103,10 @@ export function nextSystemOperators(stamp: Stamp): Record<string, Record<string,
     $set: explicit ? { ...set, '_system.updatedAt': stamp.at } : set,
     $unset: Object.fromEntries(unset.map((path) => [path, 1])),
   };
+}
+
+function takenOver(previous: SystemFields): Partial<SystemFields> {
+  return Object.fromEntries(TAKEN_OVER.flatMap((field) => (field in previous ? [[field, previous[field]]] : [])));
 }
 
 /** When the version that follows `previous` becomes current: never before `previous` did. */

@@ -30,6 +30,8 @@ export interface Store {
   readonly payload?: PayloadTier | undefined;
   /** Which versions are old, and what becomes of them. */
   readonly retention?: ChronosOptions['retention'];
+  /** Whether superseded versions are kept. */
+  readonly versioning: boolean;
   /** Whether versions are numbered across the collection, in commit order (`cv`). */
   readonly collectionVersion: boolean;
   /** The field that names the tenant of a document, where tenants share the collection: see `system/rows.ts`. */

@@ -34,11 +34,18 @@ export function forgetVersions(store: Store): void {
 
 async function create(store: Store): Promise<boolean> {
   await requirePreconditions(store);
+  if (!store.versioning) return prepared(store);
   const { db } = store.versions as unknown as { db: mongo.Db };
   const isNew = await createCollection(db, store.versions.collectionName);
   for (const [keys, options] of versionIndexes(store)) await store.versions.createIndex(keys, options);
   await store.payload?.prepare();
   return isNew;
+}
+
+/** Where no versions are kept, nothing comes into being that they would be kept in. */
+async function prepared({ payload }: Store): Promise<boolean> {
+  await payload?.prepare();
+  return false;
 }
 
 export function versionIndexes({ indexes }: Store): Store['indexes'] {

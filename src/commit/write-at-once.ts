@@ -3,7 +3,7 @@ import type { RawDocument } from '../types.ts';
 import type { CapturedDelete, CapturedUpdate, Change, Outcome, UpdateOperators } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { carried } from './driver-options.ts';
-import { deletionRecords, insertRecords } from './keep-records.ts';
+import { keepDeleted, keepSuperseded } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { needsPayload, requireWhole } from './payload-away.ts';
 import { pinnedId } from './pinned-id.ts';
@@ -11,7 +11,7 @@ import { results } from './results.ts';
 import { nextSystem, nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
-import { preImage, versionRecord } from './version-record.ts';
+import { preImage } from './version-record.ts';
 import { checkExpected, stampOf } from './write-single.ts';
 
 export type OperatorUpdate = CapturedUpdate & { readonly change: Extract<Change, { form: 'operators' }> };
@@ -45,7 +45,9 @@ export async function writeAtOnce(
   write: OperatorUpdate | CapturedDelete,
 ): Promise<Outcome> {
   const stamp = stampOf(store, tx, write);
-  const bytes = write.kind === 'delete' ? await remove(store, tx, write) : await swap(store, tx, write, stamp);
+  const { session } = tx;
+  const bytes =
+    write.kind === 'delete' ? await remove(store, write, { session }) : await swap(store, write, stamp, { session });
   if (bytes === undefined) {
     tx.numbers?.giveBack();
     checkExpected(store, write, pinnedId(write.filter), null);
@@ -55,44 +57,53 @@ export async function writeAtOnce(
   if (needsPayload(write)) requireWhole([pre]);
   checkExpected(store, write, pre.id, pre.system.ov);
   if (write.kind === 'delete') {
-    await insertRecords(store, tx, deletionRecords(store, pre, stamp));
+    await keepDeleted(store, tx, [{ pre, stamp }]);
     return results.deleted(store, write, pre);
   }
   if (verdict(store.bson, write.change, pre) === 'same') {
     await tx.session.abortTransaction();
     return results.unchanged(store, write, pre);
   }
-  await insertRecords(store, tx, [versionRecord(store, pre, successorFrom(pre.system, stamp), stamp.cv)]);
+  await keepSuperseded(store, tx, [{ pre, until: successorFrom(pre.system, stamp), cv: stamp.cv }]);
   await checkVersions(store, tx, [pre.id]);
   return results.updated(store, write, pre, nextSystem(pre.system, stamp));
 }
 
-async function swap(
+/**
+ * Changes a document.
+ *
+ * @param within the transaction, or the write concern, that it is done under
+ * @returns what it was, as it was stored
+ */
+export async function swap(
   store: Store,
-  tx: Transaction,
   write: OperatorUpdate,
   stamp: Stamp,
+  within: Within,
 ): Promise<Uint8Array | undefined> {
   const update = withOperators(write.change.spec, nextSystemOperators(stamp)) as mongo.UpdateFilter<RawDocument>;
-  const options = { ...optionsOf(tx, write), returnDocument: 'before' };
+  const options = { ...optionsOf(write), ...within, returnDocument: 'before' };
   return foundValue(await store.head.findOneAndUpdate(write.filter, update, options as object));
 }
 
-async function remove(store: Store, tx: Transaction, write: CapturedDelete): Promise<Uint8Array | undefined> {
-  return foundValue(await store.head.findOneAndDelete(write.filter, optionsOf(tx, write) as object));
+/** Deletes a document. See {@link swap}. */
+export async function remove(store: Store, write: CapturedDelete, within: Within): Promise<Uint8Array | undefined> {
+  const options = { ...optionsOf(write), ...within };
+  return foundValue(await store.head.findOneAndDelete(write.filter, options as object));
 }
+
+type Within = { readonly session: mongo.ClientSession } | { readonly writeConcern: mongo.WriteConcernSettings };
 
 function foundValue(answer: unknown): Uint8Array | undefined {
   return (answer as { value: Uint8Array | null }).value ?? undefined;
 }
 
-function optionsOf(tx: Transaction, { options }: OperatorUpdate | CapturedDelete): Record<string, unknown> {
+function optionsOf({ options }: OperatorUpdate | CapturedDelete): Record<string, unknown> {
   const { sort, collation, hint, arrayFilters } = options;
   const given = Object.entries({ sort, collation, hint, arrayFilters }).filter(([, value]) => value !== undefined);
   return {
     ...carried(options),
     ...Object.fromEntries(given),
-    session: tx.session,
     includeResultMetadata: true,
     raw: true,
   };

@@ -12,14 +12,14 @@ import type {
 } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { insideTransaction } from './driver-options.ts';
-import { deletionRecords, insertRecords } from './keep-records.ts';
+import { keepDeleted, keepSuperseded } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { requireWhole } from './payload-away.ts';
 import { idKey, pinnedTo } from './pinned-id.ts';
 import { nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
-import { type PreImage, preImage, versionRecord } from './version-record.ts';
+import { type PreImage, preImage } from './version-record.ts';
 import { withOperators } from './write-at-once.ts';
 import { type Settled, writeGroup } from './write-group.ts';
 import { checkExpected, takeBack, updateArgument, writeSingle } from './write-single.ts';
@@ -60,8 +60,11 @@ async function deleteChunk(
 ): Promise<ManyCounts> {
   const stamp = stampOfMany(store, write, 'DELETE');
   await store.head.deleteMany({ _id: { $in: images.map(({ id }) => id) as never[] } }, { session: tx.session });
-  const records = images.flatMap((pre) => deletionRecords(store, pre, { ...stamp, cv: tx.numbers?.next() }));
-  await insertRecords(store, tx, records);
+  await keepDeleted(
+    store,
+    tx,
+    images.map((pre) => ({ pre, stamp: { ...stamp, cv: tx.numbers?.next() } })),
+  );
   return { matched: 0, modified: 0, deleted: images.length };
 }
 
@@ -81,10 +84,10 @@ async function updateChunk(
   const unsure = judged.filter((image) => image.verdict === 'unsure').map(({ pre }) => pre);
   const unchanged = await takeBackUnchanged(store, tx, unsure);
   const changed = sent.filter((pre) => !unchanged.has(pre));
-  await insertRecords(
+  await keepSuperseded(
     store,
     tx,
-    changed.map((pre) => versionRecord(store, pre, successorFrom(pre.system, stamp))),
+    changed.map((pre) => ({ pre, until: successorFrom(pre.system, stamp) })),
   );
   await checkVersions(store, tx, idsOf(changed));
   return { matched: images.length, modified: changed.length, deleted: 0 };
@@ -170,7 +173,8 @@ async function writeEach(
 
 function stampOfMany(store: Store, write: CapturedManyWrite, op: Op): Stamp {
   const offloads = store.payload !== undefined && op !== 'DELETE';
-  return { op, at: write.chronos.at ?? store.clock.now(), options: write.chronos, offloads };
+  const replaces = !store.versioning;
+  return { op, at: write.chronos.at ?? store.clock.now(), options: write.chronos, offloads, replaces };
 }
 
 /** A filter narrowed to some of what it matches. */

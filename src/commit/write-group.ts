@@ -5,7 +5,7 @@ import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedDelete, CapturedUpdate, Change, Filter, Outcome, SendableChange } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { areNeutral } from './driver-options.ts';
-import { deletionRecords, insertRecords } from './keep-records.ts';
+import { type Deleted, keepDeleted, keepSuperseded, type Superseded } from './keep-records.ts';
 import { isDecidable, type Verdict } from './no-change.ts';
 import { needsPayload, requireWhole } from './payload-away.ts';
 import { idKey, pinnedId } from './pinned-id.ts';
@@ -13,7 +13,7 @@ import { results } from './results.ts';
 import { nextSystem, type Stamp } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
-import { type PreImage, preImage, versionRecord } from './version-record.ts';
+import { type PreImage, preImage } from './version-record.ts';
 import { checkExpected, judged, resolved, stampOf, takeBack, updateArgument, withSystem } from './write-single.ts';
 
 export type GroupableWrite = CapturedUpdate | CapturedDelete;
@@ -252,14 +252,13 @@ async function keepVersions(
   members: readonly Member[],
   unchanged: ReadonlySet<Member>,
 ): Promise<void> {
-  const records = members.flatMap((member) => {
-    if (unchanged.has(member)) return [];
-    if (member.step === 'update')
-      return [versionRecord(store, member.pre, member.next.updatedAt as Date, member.next.cv)];
-    if (member.step !== 'delete') return [];
-    return deletionRecords(store, member.pre, member.stamp);
+  const superseded = members.flatMap((member): Superseded[] => {
+    if (member.step !== 'update' || unchanged.has(member)) return [];
+    return [{ pre: member.pre, until: member.next.updatedAt as Date, cv: member.next.cv }];
   });
-  await insertRecords(store, tx, records);
+  const deleted = members.flatMap((member): Deleted[] => (member.step === 'delete' ? [member] : []));
+  await keepSuperseded(store, tx, superseded);
+  await keepDeleted(store, tx, deleted);
 }
 
 async function checkMembers(

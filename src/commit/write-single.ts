@@ -16,7 +16,7 @@ import {
 import { checkVersions } from './checked-versions.ts';
 import { carried, insideTransaction } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
-import { deletionRecords, insertRecords } from './keep-records.ts';
+import { keepDeleted, keepSuperseded } from './keep-records.ts';
 import { type Verdict, verdict } from './no-change.ts';
 import { findPastLife } from './past-life.ts';
 import { isAway, needsPayload, requireWhole } from './payload-away.ts';
@@ -25,7 +25,7 @@ import { results, unchangedCount } from './results.ts';
 import { insertedSystem, nextSystem, type PastLife, type Stamp } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
-import { fieldOf, type PreImage, preImage, versionRecord } from './version-record.ts';
+import { fieldOf, type PreImage, preImage } from './version-record.ts';
 
 /** How the driver's methods are called here, whatever their overloads. */
 type DriverMethod = (filter: Filter, ...rest: unknown[]) => Promise<unknown>;
@@ -54,12 +54,17 @@ export async function writeSingle(
 }
 
 /** Taken once for each version, since it takes the version's number. */
-export function stampOf(store: Store, tx: Transaction, write: CapturedUpdate | CapturedDelete): Stamp {
+export function stampOf(
+  store: Store,
+  { numbers }: Pick<Transaction, 'numbers'>,
+  write: CapturedUpdate | CapturedDelete,
+): Stamp {
   const at = write.chronos.at ?? store.clock.now();
-  const cv = tx.numbers?.next();
+  const cv = numbers?.next();
   if (write.kind === 'delete') return { op: 'DELETE', at, cv, options: write.chronos };
   const offloads = store.payload !== undefined;
-  return { op: write.op, at, cv, options: write.chronos, restoredFrom: write.restoredFrom, offloads };
+  const replaces = !store.versioning;
+  return { op: write.op, at, cv, options: write.chronos, restoredFrom: write.restoredFrom, offloads, replaces };
 }
 
 export function checkExpected(
@@ -99,7 +104,7 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
     const modified = unchangedCount(write);
     return outcome(withModifiedCount(result, modified), { matched: 1, modified });
   }
-  await insertRecords(store, tx, [versionRecord(store, pre, next.updatedAt ?? store.clock.now(), next.cv)]);
+  await keepSuperseded(store, tx, [{ pre, until: next.updatedAt ?? store.clock.now(), cv: next.cv }]);
   await checkVersions(store, tx, [pre.id]);
   return { ...outcome(result, { matched: 1, modified: 1 }), system: next };
 }
@@ -116,7 +121,7 @@ export function judged(store: Store, write: CapturedUpdate, change: SendableChan
 async function deleteFound(store: Store, tx: Transaction, write: CapturedDelete, pre: PreImage): Promise<Outcome> {
   const stamp = stampOf(store, tx, write);
   const result = await callDelete(store, tx, write, pinnedTo(write.filter, pre.id, write.options.collation));
-  await insertRecords(store, tx, deletionRecords(store, pre, stamp));
+  await keepDeleted(store, tx, [{ pre, stamp }]);
   return { ...NOTHING, result, deleted: 1 };
 }
 

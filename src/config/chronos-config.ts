@@ -154,7 +154,10 @@ export interface CommonConfig {
     | undefined;
   /** @default { enabled: true } */
   readonly logicalDelete?: { readonly enabled: boolean } | undefined;
-  /** @default { enabled: true } */
+  /**
+   * Whether superseded versions are kept, where an entity does not say it itself.
+   * @default { enabled: true }
+   */
   readonly versioning?: { readonly enabled: boolean } | undefined;
   /**
    * Allows documents to be erased with all of their history: `Model.hardDelete`, `chronos.admin.hardDelete`.

@@ -24,6 +24,12 @@ export interface ChronosPluginOptions {
    */
   readonly validate?: ((document: Readonly<Record<string, unknown>>) => void) | undefined;
   /**
+   * Whether superseded versions are kept. Without, only the current document and its objects are: nothing of the past can
+   * be read or restored, and writes cost less.
+   * @default { enabled: true }
+   */
+  readonly versioning?: { readonly enabled: boolean } | undefined;
+  /**
    * Paths that every version has to have, by whatever call it is made: neither missing, nor null, nor an empty string.
    * Otherwise Mongoose's ValidationError lists them, and nothing is written. It costs updates a read.
    */
@@ -124,6 +130,8 @@ export interface ResolvedPayload {
 export interface ChronosOptions {
   readonly visible: boolean;
   readonly collectionVersion: boolean;
+  /** Undefined where the connection says it. */
+  readonly versioning?: boolean | undefined;
   readonly validate?: ChronosPluginOptions['validate'];
   readonly required?: readonly string[] | undefined;
   readonly indexed?: readonly string[] | undefined;
@@ -169,6 +177,7 @@ export const pluginOptions = z.strictObject({
   validate: z
     .custom<NonNullable<ChronosPluginOptions['validate']>>((value) => typeof value === 'function', 'must be a function')
     .optional(),
+  versioning: z.strictObject({ enabled: z.boolean() }).optional(),
   required: z.array(z.string().min(1)).optional(),
   indexed: z.array(z.string().min(1)).optional(),
   base64: z.record(z.string().min(1), blobSchema).optional(),
@@ -180,9 +189,10 @@ export const pluginOptions = z.strictObject({
   tags: z.array(z.string()).optional(),
 }) satisfies z.ZodType<ChronosPluginOptions>;
 
-function resolved({ payload, ...options }: z.output<typeof pluginOptions>): ChronosOptions {
-  const { indexed, base64 } = options;
+function resolved({ payload, versioning, ...rest }: z.output<typeof pluginOptions>): ChronosOptions {
+  const { indexed, base64 } = rest;
   payloadMap({ indexed, base64 });
+  const options = { ...rest, versioning: versioning?.enabled };
   return payload === undefined ? options : { ...options, payload: resolvedPayload(payload) };
 }
 

@@ -14,7 +14,6 @@ const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig) => boolean>> =
   rollup: ({ rollup }) => rollup?.enabled === true,
   collectionMaps: ({ collectionMaps }) => isFilled(collectionMaps),
   'logicalDelete.enabled: false': ({ logicalDelete }) => logicalDelete?.enabled === false,
-  'versioning.enabled: false': ({ versioning }) => versioning?.enabled === false,
   fallback: ({ fallback }) => fallback?.enabled === true,
   'writeOptimization.debounceCountersMs': ({ writeOptimization }) =>
     writeOptimization?.debounceCountersMs !== undefined,

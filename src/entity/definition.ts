@@ -86,7 +86,7 @@ function define(entity: EntityClass, options: EntityOptions): EntityDefinition {
     tenantField: base === undefined ? options.tenantField : base.tenantField,
     indexed: marked.indexed,
     base64: marked.base64,
-    versioning: base?.versioning ?? { collectionVersion: true, ...options.versioning, visible: true },
+    versioning: base?.versioning ?? versioningOf(options),
     base,
     discriminatorValue: discriminatorValueOf(entity),
     related() {
@@ -100,6 +100,11 @@ function define(entity: EntityClass, options: EntityOptions): EntityDefinition {
     },
   };
   return Object.freeze(definition);
+}
+
+function versioningOf({ versioning: { enabled, ...rest } = {} }: EntityOptions): ChronosPluginOptions {
+  const versioning = enabled === undefined ? undefined : { enabled };
+  return { collectionVersion: true, ...rest, versioning, visible: true };
 }
 
 /** @throws EntityDefinitionError for an option that says where documents live, and is not what the base says */

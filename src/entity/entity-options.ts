@@ -54,7 +54,13 @@ export interface EntityOptions {
 }
 
 /** What else can be said of versions; the other options of the plugin are options of the entity itself. */
-export type EntityVersioning = Omit<ChronosPluginOptions, 'visible' | 'required'>;
+export interface EntityVersioning extends Omit<ChronosPluginOptions, 'visible' | 'required' | 'versioning'> {
+  /**
+   * Whether superseded versions are kept.
+   * @default true, or what the configuration says
+   */
+  readonly enabled?: boolean | undefined;
+}
 
 const base64 = z.strictObject({
   contentType: z.string().min(1),
@@ -63,8 +69,12 @@ const base64 = z.strictObject({
 }) satisfies z.ZodType<Base64Options>;
 
 /** Checked, and left without the plugin's own defaults: those of entities are others. */
+const entityVersioning = pluginOptions
+  .omit({ visible: true, required: true, versioning: true })
+  .extend({ enabled: z.boolean().optional() });
+
 const versioning = z.custom<EntityVersioning>().superRefine((value, context) => {
-  const { error } = pluginOptions.omit({ visible: true, required: true }).safeParse(value);
+  const { error } = entityVersioning.safeParse(value);
   for (const { path, message } of error?.issues ?? []) context.addIssue({ code: 'custom', path, message });
 });
 

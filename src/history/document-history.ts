@@ -10,6 +10,7 @@ import type { RawDocument, VersionFields } from '../types.ts';
 import type { Point } from './instant.ts';
 import { begunBy, headCurrentAt, recordEndsAfter } from './interval.ts';
 import { asDocument } from './past-query.ts';
+import { requireVersioning } from './require-versioning.ts';
 
 /** One version as it is stored: its bookkeeping, and its bytes with `_id` and `_system` still as they are stored. */
 export interface StoredVersion {
@@ -37,6 +38,11 @@ export async function* storedVersions(
   const head = await storedHead(store, id, session);
   const headShows = head !== undefined && (before === undefined || head.system.ov < before);
   if (headShows) yield head;
+  if (!store.versioning) {
+    const isAll = head === undefined || head.system.ov === 0 || (headShows && limit === 1);
+    if (isAll) return;
+    requireVersioning(store, 'read the history of');
+  }
   // Records are read after the head, so that an update in between can neither hide a version nor show one twice.
   const bound = Math.min(head?.system.ov ?? Number.POSITIVE_INFINITY, before ?? Number.POSITIVE_INFINITY);
   const rest = limit === 0 ? 0 : limit - (headShows ? 1 : 0);
@@ -70,6 +76,10 @@ export async function storedVersion(
 ): Promise<StoredVersion | undefined> {
   const head = await storedHead(store, id, session);
   if (head?.system.ov === ov) return head;
+  if (!store.versioning) {
+    if (head === undefined || ov > head.system.ov) return undefined;
+    requireVersioning(store, `read version ${ov} of a document of`);
+  }
   const bytes = await findRaw(store, store.versions, { '_id.id': id, '_id.ov': ov } as Filter, session);
   if (bytes !== undefined) return storedRecord(store, bytes);
   await requireKept(store, id, ov);
@@ -91,6 +101,7 @@ export async function storedVersionAt(
   const record = () => findRaw(store, store.versions, { '_id.id': id, ...recordEndsAfter(at) } as Filter, session);
   const current = await head();
   if (current !== undefined) return { system: systemOfBytes(store.bson, current), bytes: current, isHead: true };
+  requireVersioning(store, 'read an earlier version of a document of');
   const past = await record();
   if (past !== undefined) return storedRecord(store, past);
   await requireKept(store, id, at);
@@ -130,6 +141,7 @@ export async function deletedVersion(
   { ov, at }: Deletion,
   session?: mongo.ClientSession,
 ): Promise<StoredVersion | undefined> {
+  requireVersioning(store, 'read a deleted document of');
   const which = { ...(ov === undefined ? {} : { '_id.ov': ov }), ...(at === undefined ? {} : begunBy(at)) };
   const newest = { sort: { '_id.ov': -1 }, raw: true, ...inSession(session) } as const;
   const find = async (filter: object) =>

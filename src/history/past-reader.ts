@@ -15,6 +15,7 @@ import { type Union, unionOf } from './past-union.ts';
 import { readAllPast, readPast } from './read-past.ts';
 import { recordPath } from './record-paths.ts';
 import { recordSearch } from './record-search.ts';
+import { requireVersioning } from './require-versioning.ts';
 import { idsIn, openRetained, type PastScope, readRetained } from './retained.ts';
 import { retainedAggregate } from './retained-aggregate.ts';
 import {
@@ -137,6 +138,7 @@ export class PastReader {
       const store = name === head.collectionName ? this.#store : this.#storeOf(name);
       return store === undefined ? [] : [{ store, at }];
     });
+    for (const { store } of scopes) requireVersioning(store, 'read the past of');
     const cursor = retainedAggregate(consistentAggregate(this.#store, stages, rest), scopes);
     return fetched === undefined
       ? cursor
@@ -237,6 +239,7 @@ export class PastReader {
   }
 
   #instant(options: DriverOptions): Point {
+    requireVersioning(this.#store, 'read the past of');
     const { asOf } = options.chronos as { asOf: Instant };
     return isCollectionVersion(asOf) ? collectionVersionOf(asOf) : dateOf(asOf);
   }

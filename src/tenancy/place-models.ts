@@ -1,4 +1,5 @@
 import type { Connection } from 'mongoose';
+import { type Keeping, setKeeping } from '../capture/connection-keeping.ts';
 import { keepPayloads } from '../capture/connection-payload.ts';
 import type { AnyModel } from '../capture/install.ts';
 import type { ResolvedPayload } from '../config/options.ts';
@@ -17,6 +18,7 @@ export interface PlaceSurroundings {
   readonly neighbours: Neighbours;
   /** How payloads are kept there, if they are. */
   readonly payload: ResolvedPayload | undefined;
+  readonly keeping: Keeping;
 }
 
 /** The models of all entities at one place, made as they are asked for. */
@@ -30,13 +32,14 @@ export class PlaceModels {
     place: Place,
     client: Connection,
     templates: Templates,
-    { modelNamed, neighbours, payload }: PlaceSurroundings,
+    { modelNamed, neighbours, payload, keeping }: PlaceSurroundings,
   ) {
     this.place = place;
     this.#templates = templates;
     this.#connection = placeConnection(client, place, modelNamed);
     this.#neighbours = neighbours;
     if (payload !== undefined) keepPayloads(this.#connection, payload);
+    setKeeping(this.#connection, keeping);
   }
 
   protectFromErasure(): void {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Mongoose } from 'mongoose';
+import type { Keeping } from '../capture/connection-keeping.ts';
 import type { AnyModel } from '../capture/install.ts';
 import type { ResolvedConfig } from '../config/resolved-config.ts';
 import { tenantInContext } from '../context.ts';
@@ -32,6 +33,7 @@ export class Registry implements ModelSource {
   readonly #templates: Templates;
   readonly #connections: Connections;
   readonly #erasable: boolean;
+  readonly #keeping: Keeping;
   readonly #stores: ObjectStores;
   /** Nothing is closed when a tenant goes: whoever holds a model of it goes on, and it is made anew when asked for. */
   readonly #tenants: LRUCache<string, TenantModels>;
@@ -44,6 +46,7 @@ export class Registry implements ModelSource {
     this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[]);
     this.#entities = [...this.#templates.definitions()].map(({ target }) => target);
     this.#erasable = config.hardDelete;
+    this.#keeping = { versioning: config.versioning };
     this.#stores = new ObjectStores(config);
     this.#connections = new Connections(mongoose, config.connections);
     this.#tenants = new LRUCache({ max: config.tenants.cacheSize });
@@ -155,6 +158,7 @@ export class Registry implements ModelSource {
         modelNamed: (name) => this.#sibling(place, name),
         neighbours: (collection) => this.#neighbour(place, collection),
         payload: this.#stores.payloadAt(place),
+        keeping: this.#keeping,
       });
       if (!this.#erasable) models.protectFromErasure();
       places.set(place.id, models);

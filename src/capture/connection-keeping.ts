@@ -1,0 +1,20 @@
+import type { ChronosOptions } from '../config/options.ts';
+
+/** What is kept of documents besides their current state. */
+export interface Keeping {
+  /** Superseded versions. */
+  readonly versioning: boolean;
+}
+
+const KEEPING = Symbol('chronos keeping');
+
+/** Says what is kept of documents that are written through a connection, for models that do not say it themselves. */
+export function setKeeping(connection: object, keeping: Keeping): void {
+  Object.defineProperty(connection, KEEPING, { value: keeping });
+}
+
+/** What is kept of a model's documents: what the model says, else what its connection does. */
+export function keepingOf(connection: object, { versioning }: Pick<ChronosOptions, 'versioning'>): Keeping {
+  const said = (connection as { readonly [KEEPING]?: Keeping })[KEEPING];
+  return { versioning: versioning ?? said?.versioning ?? true };
+}
