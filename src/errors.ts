@@ -264,6 +264,8 @@ export interface StorageFailure {
   readonly committed?: boolean | undefined;
   /** The version that was committed. */
   readonly ov?: number | undefined;
+  /** True where an object may not be deleted yet: it is under a retention or a legal hold. @default false */
+  readonly retained?: boolean | undefined;
   readonly cause?: unknown;
 }
 
@@ -277,6 +279,7 @@ export class StorageError extends ChronosError {
   readonly status: number | undefined;
   readonly committed: boolean;
   readonly ov: number | undefined;
+  readonly retained: boolean;
 
   constructor(failure: StorageFailure) {
     super(failure);
@@ -286,6 +289,7 @@ export class StorageError extends ChronosError {
     this.status = failure.status;
     this.committed = failure.committed ?? false;
     this.ov = failure.ov;
+    this.retained = failure.retained ?? false;
   }
 }
 

@@ -13,6 +13,7 @@ export type { ImportOptions, ImportReport } from './admin/import-history.ts';
 export type { Finding, FindingKind } from './admin/judge.ts';
 export type { FlushOptions, MarkOptions } from './admin/payloads.ts';
 export type { RecoverReport } from './admin/recover.ts';
+export type { SweepOptions, SweepReport } from './admin/sweep.ts';
 export type { VerifyOptions, VerifyReport } from './admin/verify.ts';
 export type { ChronosDocument, ChronosModelType, ChronosQueryHelpers } from './api/model-type.ts';
 export type { PastDocument, PastModel } from './api/past-model.ts';
@@ -47,6 +48,7 @@ export type { Change } from './history/diff.ts';
 export type { JsonPatchOperation } from './history/json-patch.ts';
 export type { Version, VersionList } from './history/version.ts';
 export type { MarkReport } from './offload/mark-processed.ts';
+export type { SweepCounts } from './offload/sweep-objects.ts';
 export type { Digest } from './payload/digest.ts';
 export type {
   CallOptions,
@@ -60,6 +62,7 @@ export type {
   PresignedUrl,
   PresignOptions,
   PutOptions,
+  SweepInterruptedOptions,
 } from './payload/payload-store.ts';
 export type { PresignBlobsOptions, PresignedBlob } from './payload/presign-blobs.ts';
 export { FilePayloadStore, fileBuckets } from './payload/stores/file-payload-store.ts';

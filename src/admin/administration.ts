@@ -33,6 +33,7 @@ import { type ImportOptions, type ImportReport, importHistory } from './import-h
 import { type FlushOptions, flush, type MarkOptions, markByTtl, markItem } from './payloads.ts';
 import { type RecoverReport, recover } from './recover.ts';
 import { safeTime } from './safe-time.ts';
+import { type SweepOptions, type SweepReport, sweep } from './sweep.ts';
 import { type VerifyOptions, type VerifyReport, verify } from './verify.ts';
 
 /** A model, and what stands behind it. */
@@ -142,6 +143,18 @@ export interface AdministrationStatics {
    */
   applyRetention(options: RetentionOptions): Promise<RetentionReport>;
 
+  /**
+   * Removes the objects of the collection in object storage that nothing refers to: what is left of uploads that were cut
+   * short, and of versions that are gone. Writers may go on meanwhile.
+   *
+   * @example
+   * await Invoice.sweep({ dryRun: true });
+   * await Invoice.sweep({ confirm: true });
+   *
+   * @throws ConfigError without `confirm: true`, unless it is a dry run
+   */
+  sweep(options: SweepOptions): Promise<SweepReport>;
+
   /** The newest instant whose answer can no longer change. */
   safeTime(): Promise<Date>;
 
@@ -164,6 +177,7 @@ export const ADMINISTRATION = [
   'markItemsAsProcessedByTTL',
   'markItemAsProcessed',
   'applyRetention',
+  'sweep',
   'safeTime',
   'outcome',
 ] as const satisfies readonly (keyof AdministrationStatics)[];
@@ -209,6 +223,7 @@ export function administration(administered: Administered): AdministrationStatic
     },
     markItemAsProcessed: async (id, options) =>
       markItem((await administered.committer()).store, administered.cast(id), options),
+    sweep: async (options) => sweep((await administered.committer()).store, options, rows?.tenantId),
     async exportHistory(to, options = {}) {
       requireWhole(model, 'export');
       const { store } = await administered.committer();

@@ -1,5 +1,6 @@
 import type { HardDeleteOptions, HardDeleteReport, HardDeleteTarget } from '../admin/hard-delete.ts';
 import type { MarkOptions } from '../admin/payloads.ts';
+import type { SweepOptions, SweepReport } from '../admin/sweep.ts';
 import type { ChronosModelType } from '../api/model-type.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import type { Registry } from '../tenancy/registry.ts';
@@ -38,6 +39,11 @@ export class Admin {
   /** The same for all versions of one document. */
   async markItemAsProcessed(route: CollectionRoute, id: unknown, options: MarkOptions): Promise<boolean> {
     return this.#model(route).markItemAsProcessed(id, options);
+  }
+
+  /** Removes the objects of a collection that nothing refers to. See `Model.sweep`. */
+  async sweep(route: CollectionRoute, options: SweepOptions): Promise<SweepReport> {
+    return this.#model(route).sweep(options);
   }
 
   #model({ collection, ...route }: CollectionRoute): ChronosModelType<unknown> {

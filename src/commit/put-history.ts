@@ -1,12 +1,13 @@
 import { decodeExact, type ExactDocument, topLevel } from '../bson/exact.ts';
 import { HistoryFileError } from '../errors.ts';
+import { drawIncarnation } from '../payload/incarnation.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import { withoutPayload } from '../system/portable.ts';
 import type { VersionFields } from '../types.ts';
 import { counterOf } from './collection-version.ts';
 import { findPastLives, holdHeads } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
-import { drawIncarnation, type PastLife } from './stamp.ts';
+import type { PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
 import { entriesOf, fieldOf, ownFields } from './version-record.ts';

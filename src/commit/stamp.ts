@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { ConfigError } from '../errors.ts';
+import { drawIncarnation } from '../payload/incarnation.ts';
 import type { ChronosWriteOptions, Op, SystemFields, VersionFields } from '../types.ts';
 
 /** The longest provenance kept in `_system.functionIds`; the oldest entries leave first. */
@@ -64,13 +64,6 @@ export function insertedSystem(stamp: Stamp, past?: PastLife): SystemFields {
     ...(stamp.offloads === true ? { incarnation: drawIncarnation() } : {}),
     ...perVersion(stamp, ov, past?.functionIds),
   };
-}
-
-const INCARNATION_BYTES = 4;
-
-/** What keeps the keys of a document's objects apart from those of another life, or of another document of that id. */
-export function drawIncarnation(): string {
-  return randomBytes(INCARNATION_BYTES).toString('hex');
 }
 
 /** `_system` of the version that follows `previous`. */

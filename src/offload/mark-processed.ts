@@ -2,10 +2,13 @@ import { decodeExact } from '../bson/exact.ts';
 import { splitDocument } from '../payload/split-document.ts';
 import type { RawDocument } from '../types.ts';
 import { eachAtOnce } from './at-once.ts';
+import { isCondemned } from './condemned.ts';
+import { flipState } from './flip-state.ts';
 import { isStored } from './is-stored.ts';
 import { idsIn, rowsIn, supersededIn } from './outbox.ts';
+import { keysOf } from './references.ts';
 import { inState, type Row, stillThere } from './row.ts';
-import { knownBlob, type Offloading } from './upload-row.ts';
+import { knownBlob, type Offloading, repairRow } from './upload-row.ts';
 
 /** What became of versions whose payload is to leave MongoDB. */
 export interface MarkReport {
@@ -55,12 +58,16 @@ export async function markDocuments(
  * Leaves of a version in MongoDB only the part to search by, once it is certain that the whole can be had: its objects
  * are there, and are what was stored. It is no change of the document, and makes no version.
  *
- * @returns whether it was done: a row that has become another version meanwhile stays as it is, and so does one whose
- *   objects are not what they were
+ * @returns whether it was done: a row that has become another version meanwhile stays as it is. One whose objects are not
+ *   what they were, or are condemned, is stored again instead, and can be marked then
  */
 export async function markRow(target: Offloading, row: Row): Promise<boolean> {
   const { bson, head, versions, map, stores } = target;
-  if (!(await isStored(stores, row.system))) return false;
+  // In this order: an object that is condemned later has a reference, and stays.
+  if ((await isCondemned(target, keysOf(row.system))) || !(await isStored(stores, row.system))) {
+    await repairRow(target, row);
+    return false;
+  }
   const locate = (blob: Parameters<typeof knownBlob>[0]) => {
     const known = knownBlob(blob, [row.system]);
     if (known === undefined) throw new Error(`Version ${row.system.ov} refers to no blob at ${blob.path.join('.')}`);
@@ -69,6 +76,8 @@ export async function markRow(target: Offloading, row: Row): Promise<boolean> {
   const { inline } = splitDocument(row.bytes, { map, locate });
   const left = decodeExact(bson, inState(bson, inline, 'processed')) as RawDocument;
   const collection = row.isHead ? head : versions;
-  const { matchedCount } = await collection.replaceOne(stillThere(row), left, { writeConcern: { w: 'majority' } });
+  const { matchedCount } = await flipState((options) =>
+    collection.replaceOne(stillThere(row), left, { ...options, writeConcern: { w: 'majority' } }),
+  );
   return matchedCount > 0;
 }

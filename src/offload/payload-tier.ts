@@ -1,21 +1,24 @@
 import type { mongo } from 'mongoose';
 import { decodeExact } from '../bson/exact.ts';
 import type { Clock } from '../clock.ts';
-import { StorageError } from '../errors.ts';
+import { ConfigError, StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
 import type { Bson, RawDocument, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
 import { eraseObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
+import { flipState } from './flip-state.ts';
 import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperseded } from './mark-processed.ts';
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
 import { requireCovered } from './offload-pipeline.ts';
 import { idsIn, OUTBOX_INDEX } from './outbox.ts';
+import { requireOwned } from './owner.ts';
 import { PayloadReader } from './payload-reader.ts';
 import type { PayloadStores } from './payload-stores.ts';
 import { type ReadPlan, readPlan } from './read-plan.ts';
 import { inState, type Row, rowOf, stillThere } from './row.ts';
+import { type SweepCounts, type SweepRun, sweepObjects } from './sweep-objects.ts';
 import type { Offloading } from './upload-row.ts';
 import { Uploader, type WrittenVersion } from './uploader.ts';
 
@@ -56,6 +59,8 @@ interface Away {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+/** For how long a first write waits to hear whose the objects are. */
+const OWNER_DEADLINE_MS = 1_000;
 const ACK_DEADLINE_MS = 30_000;
 const FLUSH_DEADLINE_MS = 60_000;
 
@@ -68,6 +73,7 @@ export class PayloadTier {
   readonly #reader: PayloadReader;
   readonly #uploader: Uploader;
   readonly #putBack = new AtOnce(16);
+  #ownership: Promise<void> | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
 
   constructor({ head, versions, bson, clock, tenantField }: TierCollection, options: TierOptions) {
@@ -81,6 +87,7 @@ export class PayloadTier {
     this.#uploader = new Uploader(this.#target, {
       batchWindowMs,
       isAwaited: options.ack === 'stored',
+      before: () => this.#owned(),
       onStored: (row) => this.#onStored(row),
       onUploaded: (ids) => this.#onUploaded(ids),
       onIdle: () => this.#sweepLater(),
@@ -91,6 +98,7 @@ export class PayloadTier {
   async prepare(): Promise<void> {
     const [keys, options] = OUTBOX_INDEX;
     await Promise.all([this.#target.head, this.#target.versions].map((one) => one.createIndex(keys, options)));
+    await this.#ownedSoon();
     this.drain();
   }
 
@@ -152,7 +160,11 @@ export class PayloadTier {
     const options = session === undefined ? MAJORITY : { session };
     const one = async ({ bytes }: Away) => {
       const whole = inState(bson, await this.#reader.whole(bytes), 'new');
-      await head.replaceOne(stillThere(rowOf(bson, bytes, true)), decodeExact(bson, whole) as RawDocument, options);
+      const filter = stillThere(rowOf(bson, bytes, true));
+      const put = (flip: object) =>
+        head.replaceOne(filter, decodeExact(bson, whole) as RawDocument, { ...options, ...flip });
+      // In a transaction a refusal is the end of it.
+      await (session === undefined ? flipState(put) : put({}));
     };
     if (session === undefined) await Promise.all(documents.map((document) => this.#putBack.run(() => one(document))));
     else for (const document of documents) await one(document);
@@ -174,9 +186,15 @@ export class PayloadTier {
     return presignBlobs(this.#target.stores.content, blobs, options);
   }
 
+  /** Removes the objects that nothing refers to. */
+  async sweep(run: SweepRun): Promise<SweepCounts> {
+    return sweepObjects(this.#target, run);
+  }
+
   /** Removes all objects of a document's versions up to `ov`, and forgets what was read of them. */
   async erase(id: unknown, ov: number): Promise<number> {
     this.#reader.forget();
+    await this.#owned();
     return eraseObjects(this.#target, id, ov);
   }
 
@@ -219,6 +237,26 @@ export class PayloadTier {
   /** A version that was stored before it was superseded is told by the one after it, or by the deletion. */
   async #onUploaded(ids: readonly unknown[]): Promise<void> {
     if (this.#options.allowShadowSkip) await markSuperseded(this.#target, ids);
+  }
+
+  /**
+   * Sees to it, once, that no other database has its objects under the same keys.
+   *
+   * @throws ConfigError; StorageError
+   */
+  #owned(signal?: AbortSignal): Promise<void> {
+    this.#ownership ??= requireOwned(this.#target, signal).catch((error: unknown) => {
+      this.#ownership = undefined;
+      throw error;
+    });
+    return this.#ownership;
+  }
+
+  /** Writes do not wait for object storage that does not answer: nothing is stored there before it has. */
+  async #ownedSoon(): Promise<void> {
+    await this.#owned(AbortSignal.timeout(OWNER_DEADLINE_MS)).catch((error: unknown) => {
+      if (error instanceof ConfigError) throw error;
+    });
   }
 
   async #sweep(): Promise<void> {

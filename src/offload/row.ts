@@ -20,10 +20,20 @@ export function rowOf(bson: Bson, bytes: Uint8Array, isHead: boolean): Row {
   return { bytes, system: systemOfBytes(bson, bytes), id, isHead };
 }
 
-/** Matches the row for as long as it holds this version, whose payload has come that far. */
-export function stillThere({ id, system, isHead }: Row, state = system.state): mongo.Filter<RawDocument> {
+/** Matches the row for as long as it holds this version, whose payload has come that far and is where it was. */
+export function stillThere(row: Row): mongo.Filter<RawDocument> {
+  const { state, payload } = row.system;
+  return {
+    ...versionOf(row),
+    ...(state === undefined ? {} : { '_system.state': state }),
+    ...(payload === undefined ? {} : { '_system.payload.key': payload.key }),
+  };
+}
+
+/** Matches the row for as long as it holds this version. */
+export function versionOf({ id, system, isHead }: Row): mongo.Filter<RawDocument> {
   const version = isHead ? { _id: { $eq: id }, '_system.ov': system.ov } : { '_id.id': id, '_id.ov': system.ov };
-  return (state === undefined ? version : { ...version, '_system.state': state }) as mongo.Filter<RawDocument>;
+  return version as mongo.Filter<RawDocument>;
 }
 
 /** The document of a row: under its own `_id`, and without bookkeeping. */

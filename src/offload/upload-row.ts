@@ -2,14 +2,18 @@ import type { mongo } from 'mongoose';
 import { encodeBody } from '../payload/body-codec.ts';
 import { checkDigest } from '../payload/check-digest.ts';
 import { type Digest, sameDigest } from '../payload/digest.ts';
+import { drawIncarnation } from '../payload/incarnation.ts';
 import { blobKeys, type ItemAddress, itemKey, type VersionAddress } from '../payload/payload-key.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import type { PayloadStore } from '../payload/payload-store.ts';
 import { type BlobLocation, type FoundBlob, splitDocument } from '../payload/split-document.ts';
 import { isRowId } from '../row-id.ts';
 import type { BlobReference, Bson, PayloadReference, RawDocument, SystemFields } from '../types.ts';
+import { isCondemned } from './condemned.ts';
+import { flipState } from './flip-state.ts';
 import type { PayloadStores } from './payload-stores.ts';
-import { documentOf, type Row, stillThere } from './row.ts';
+import { keysOf } from './references.ts';
+import { documentOf, type Row, stillThere, versionOf } from './row.ts';
 
 type Collection = mongo.Collection<RawDocument>;
 
@@ -38,9 +42,14 @@ export type Known = Pick<SystemFields, 'payload' | 'blobs'>;
 interface Stored {
   readonly payload: PayloadReference;
   readonly blobs: readonly BlobReference[];
+  /** Whether some of it was stored for an earlier version. */
+  readonly repeats: boolean;
   /** Takes away again what was put. */
   readonly undo: () => Promise<void>;
 }
+
+/** The longest that the payload of a version may be on its way. What has not arrived by then is begun anew. */
+export const UPLOAD_DEADLINE_MS = 30 * 60_000;
 
 /**
  * Stores the payload of a version:
@@ -48,19 +57,32 @@ interface Stored {
  * 1. its blobs are put, then its JSON, each under a key that no other version has; what an earlier version has stored
  *    already is referred to;
  * 2. the row is marked, if it still holds that version: it may have become a version record meanwhile;
- * 3. if it is gone altogether, so is what was put.
+ * 3. if it is gone altogether, so is what was put;
+ * 4. if what it refers to of an earlier version was condemned before it did, it is stored again as a whole.
  *
  * After a crash it is done again from the start, and puts the same under the same keys.
  *
  * @returns what the version refers to; undefined where it is gone
  */
 export async function uploadRow(target: Offloading, row: Row, known: readonly Known[]): Promise<Known | undefined> {
-  const stored = await store(target, row, known);
-  const { payload, blobs } = stored;
-  if (await marked(target, row, { payload, blobs })) return { payload, blobs };
-  if (await isStillThere(target, row)) return { payload, blobs };
-  await stored.undo();
+  const { payload, blobs, repeats, undo } = await store(target, row, known);
+  const refers = { payload, blobs };
+  if (await marked(target, row, refers)) {
+    if (!repeats || !(await isCondemned(target, keysOf(refers)))) return refers;
+    return repairRow(target, { ...row, system: { ...row.system, state: 'new', payload } });
+  }
+  // Somebody else has put the same under the same keys, and marked the row; what is put for a repair nobody else has.
+  if (row.system.state === 'new-not-synched' && (await isStillThere(target, row))) return refers;
+  await undo();
   return undefined;
+}
+
+/**
+ * Stores the payload of a version again, whose objects are gone, are not what they were, or are going to be removed:
+ * under keys of its own, from the whole copy that is still in MongoDB.
+ */
+export async function repairRow(target: Offloading, row: Row): Promise<Known | undefined> {
+  return uploadRow(target, { ...row, system: { ...row.system, incarnation: drawIncarnation() } }, []);
 }
 
 async function store(target: Offloading, row: Row, known: readonly Known[]): Promise<Stored> {
@@ -72,26 +94,29 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   const blobs = found.map(({ reference }) => reference);
   const isNew = ({ reference }: (typeof found)[number]) => knownBlob(reference, known) === undefined;
   const put: (() => Promise<void>)[] = [];
-  for (const { reference, found: blob } of found.filter(isNew)) {
+  const signal = AbortSignal.timeout(UPLOAD_DEADLINE_MS);
+  const fresh = found.filter(isNew);
+  for (const { reference, found: blob } of fresh) {
     const { blobKey, textKey, contentType } = reference;
     put.push(() => stores.content.delete(blobKey, ENTIRELY));
-    requireSame(stores.content, blobKey, await stores.content.put(blobKey, blob.bytes, { contentType }), reference);
+    const digest = await stores.content.put(blobKey, blob.bytes, { contentType, signal });
+    requireSame(stores.content, blobKey, digest, reference);
     if (textKey === undefined || blob.text === undefined) continue;
     put.push(() => stores.content.delete(textKey, ENTIRELY));
-    await stores.content.put(textKey, blob.text, { contentType: 'text/plain; charset=utf-8' });
+    await stores.content.put(textKey, blob.text, { contentType: 'text/plain; charset=utf-8', signal });
   }
   const { bytes, ...facts } = await encodeBody(bson, body);
   const before = known.find(({ payload }) => payload !== undefined && sameDigest(payload, facts))?.payload;
   const payload = before ?? { key: itemKey(address), ...facts };
   if (before === undefined) {
     put.push(() => stores.json.delete(payload.key, ENTIRELY));
-    const options = { contentType: 'application/json', contentEncoding: facts.encoding };
+    const options = { contentType: 'application/json', contentEncoding: facts.encoding, signal };
     requireSame(stores.json, payload.key, await stores.json.put(payload.key, bytes, options), facts);
   }
   const undo = async () => {
     await Promise.all(put.map((remove) => remove()));
   };
-  return { payload, blobs, undo };
+  return { payload, blobs, repeats: before !== undefined || fresh.length < found.length, undo };
 }
 
 /** A bucket with versioning would keep what was put, for a version that may have been erased. */
@@ -115,7 +140,7 @@ export function knownBlob(blob: Pick<FoundBlob, 'path' | 'sha256' | 'length'>, k
 
 function newLocation({ content }: PayloadStores, address: VersionAddress, { path, text }: FoundBlob): BlobLocation {
   const { blobKey, textKey } = blobKeys({ ...address, path });
-  return { contentBucket: content.name, blobKey, ...(text === undefined ? {} : { textKey }) };
+  return { contentBucket: content.bucket ?? content.name, blobKey, ...(text === undefined ? {} : { textKey }) };
 }
 
 /** A head may have been superseded while its payload was on its way: then it is a record that is to be marked. */
@@ -124,7 +149,7 @@ async function marked({ head, versions }: Offloading, row: Row, known: Known): P
   const update = { $set: { '_system.state': 'new', ...refers } };
   for (const one of whereabouts(row)) {
     const collection = one.isHead ? head : versions;
-    const { matchedCount } = await collection.updateOne(stillThere(one, 'new-not-synched'), update);
+    const { matchedCount } = await flipState((options) => collection.updateOne(stillThere(one), update, options));
     if (matchedCount > 0) return true;
   }
   return false;
@@ -133,7 +158,7 @@ async function marked({ head, versions }: Offloading, row: Row, known: Known): P
 async function isStillThere({ head, versions }: Offloading, row: Row): Promise<boolean> {
   for (const one of whereabouts(row)) {
     const collection = one.isHead ? head : versions;
-    const found = await collection.findOne(versionFilter(one), { projection: { _id: 1 } });
+    const found = await collection.findOne(versionOf(one), { projection: { _id: 1 } });
     if (found !== null) return true;
   }
   return false;
@@ -141,8 +166,4 @@ async function isStillThere({ head, versions }: Offloading, row: Row): Promise<b
 
 function whereabouts(row: Row): readonly Row[] {
   return row.isHead ? [row, { ...row, isHead: false }] : [row];
-}
-
-function versionFilter(row: Row) {
-  return stillThere({ ...row, system: { ov: row.system.ov } });
 }

@@ -10,6 +10,8 @@ export interface UploaderOptions {
   readonly batchWindowMs: number;
   /** Whether writes wait for it: then it yields to none. */
   readonly isAwaited: boolean;
+  /** Awaited before anything is stored. */
+  readonly before: () => Promise<void>;
   readonly onStored: OnStored;
   /** Told of documents whose new versions were stored, but for those that could not be. */
   readonly onUploaded: (ids: readonly unknown[]) => Promise<void>;
@@ -209,8 +211,11 @@ export class Uploader {
   }
 
   async #upload(ids: readonly unknown[]): Promise<Left> {
-    const { onStored, onUploaded } = this.#options;
-    const left = await uploadDocuments(this.#target, ids, { onStored, pace: this.#pace });
+    const { before, onStored, onUploaded } = this.#options;
+    const left = await before().then(
+      () => uploadDocuments(this.#target, ids, { onStored, pace: this.#pace }),
+      (error: unknown): Left => ({ keys: 'all', error }),
+    );
     // What fails there has nothing to be stored again: it is seen to later.
     if (left.keys !== 'all') await onUploaded(ids).catch(() => undefined);
     this.#lastError = left.error;

@@ -78,6 +78,28 @@ export function collectionPrefix(address: Omit<ItemAddress, 'id' | 'incarnation'
   return `${keySegment(address.prefix)}/${keySegment(address.collection)}/${tenant}`;
 }
 
+/**
+ * Where it is kept whose objects a collection's are: beside those of all collections, for no collection is called so.
+ *
+ *     runtime-a/!owner/users/owner.json
+ *     runtime-a/!owner/invoices/acme/owner.json
+ */
+export function ownerKey({ prefix, collection, tenant }: Omit<ItemAddress, 'id' | 'incarnation'>): string {
+  const own = tenant === undefined ? '' : `${tenantSegment(tenant)}/`;
+  return `${keySegment(prefix)}/!owner/${keySegment(collection)}/${own}owner.json`;
+}
+
+const PAYLOAD_KEY =
+  /^(?:[0-9a-f]{24}|[^/]*\.[^/]*)\/(?:[0-9a-f]{8,32}\/)?v\d+\/(?:item\.json|[^/]+\/(?:[^/]+\/)?(?:blob\.bin|text\.txt))$/;
+
+/**
+ * Whether what stands behind the prefix of a collection makes it the key of an object of one of its documents, and not
+ * one of a tenant, whose segment is never taken for an id.
+ */
+export function isPayloadKey(rest: string): boolean {
+  return PAYLOAD_KEY.test(rest);
+}
+
 const INCARNATION = /^[0-9a-f]{8,32}$/;
 
 function incarnationSegment(incarnation: string | undefined): string {

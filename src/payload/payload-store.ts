@@ -31,6 +31,13 @@ export interface ListOptions extends CallOptions {
   readonly after?: string | undefined;
   /** 1 to 1,000. @default 1000 */
   readonly limit?: number | undefined;
+  /** Also keys of which only older versions are left, where the store keeps such. @default false */
+  readonly allVersions?: boolean | undefined;
+}
+
+export interface SweepInterruptedOptions extends CallOptions {
+  /** Only puts of keys that begin so, where the store can tell. */
+  readonly prefix?: string | undefined;
 }
 
 export interface PresignOptions {
@@ -74,6 +81,8 @@ export interface PresignedUrl {
 export interface PayloadStore {
   /** What it is called in errors, such as `s3 bucket app-json`: no address and no credentials. */
   readonly name: string;
+  /** The bucket's own name, where it has one. */
+  readonly bucket?: string | undefined;
 
   /**
    * Stores an object, or replaces it, once all of it has arrived. A body that throws stores nothing.
@@ -98,7 +107,11 @@ export interface PayloadStore {
   /** What is known of an object; undefined where there is none. */
   head(key: string, options?: CallOptions): Promise<ObjectFacts | undefined>;
 
-  /** Deletes an object. There need not be one. */
+  /**
+   * Deletes an object. There need not be one.
+   *
+   * @throws StorageError that is `retained`, where the store is not allowed to delete some version yet
+   */
   delete(key: string, options?: DeleteOptions): Promise<void>;
 
   /** A page of the objects whose keys begin with a prefix, which may end within a segment. */
@@ -112,7 +125,7 @@ export interface PayloadStore {
    *
    * @returns how many of them there were
    */
-  sweepInterrupted(before: Date, options?: CallOptions): Promise<number>;
+  sweepInterrupted(before: Date, options?: SweepInterruptedOptions): Promise<number>;
 }
 
 /** The four places of the payload tier. */
@@ -134,7 +147,7 @@ export interface PayloadBuckets {
 export async function* listAll(
   store: PayloadStore,
   prefix: string,
-  options: CallOptions = {},
+  options: Omit<ListOptions, 'after' | 'limit'> = {},
 ): AsyncGenerator<ObjectFacts> {
   let after: string | undefined;
   do {

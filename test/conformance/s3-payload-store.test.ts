@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { GetObjectTaggingCommand, HeadObjectCommand, PutBucketVersioningCommand } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  PutBucketVersioningCommand,
+  PutObjectRetentionCommand,
+} from '@aws-sdk/client-s3';
 import { Client } from 'minio';
 import { beforeAll, expect, it, test } from 'vitest';
 import { oddKeys } from '../../src/payload/conformance/keys.ts';
@@ -100,6 +106,44 @@ describeS3('S3PayloadStore', (server) => {
     expect(await left()).toEqual(['a', 'a', 'a', 'ab']);
     await versioned.delete('a', { allVersions: true });
     expect(await left()).toEqual(['ab']);
+  });
+
+  it('lists keys of which only older versions are left, where asked', async () => {
+    const versioned = new S3PayloadStore(await newBucket(client), options);
+    const versioning = { Bucket: versioned.bucket, VersioningConfiguration: { Status: 'Enabled' as const } };
+    await client.send(new PutBucketVersioningCommand(versioning));
+    const keys = Array.from({ length: 12 }, (_, n) => `a/${String(n).padStart(2, '0')}`);
+    for (const key of keys) for (const body of ['x', 'xy']) await versioned.put(key, text(body));
+    for (const key of keys.slice(0, 6)) await versioned.delete(key);
+    const listed = async (limit: number, allVersions: boolean) => {
+      const found: string[] = [];
+      for (let after: string | undefined, more = true; more; more = after !== undefined) {
+        const page = await versioned.list('a/', { limit, after, allVersions });
+        found.push(...page.objects.map(({ key }) => key));
+        after = page.next;
+      }
+      return found;
+    };
+    expect(await listed(5, false)).toEqual(keys.slice(6));
+    for (const limit of [1, 2, 5, 1000]) expect(await listed(limit, true)).toEqual(keys);
+    expect((await versioned.list('a/11', { allVersions: true })).objects).toMatchObject([{ key: 'a/11', length: 2 }]);
+  });
+
+  it('says that an object is retained by a lock', async () => {
+    const bucket = `chronos-lock-${randomBytes(6).toString('hex')}`;
+    await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }));
+    const locked = new S3PayloadStore(bucket, options);
+    await locked.put('kept', text('x'));
+    const retention = { Mode: 'GOVERNANCE' as const, RetainUntilDate: new Date(Date.now() + 3_600_000) };
+    await client.send(new PutObjectRetentionCommand({ Bucket: bucket, Key: 'kept', Retention: retention }));
+    await expect(locked.delete('kept', { allVersions: true })).rejects.toMatchObject({
+      name: 'StorageError',
+      retained: true,
+      retryable: false,
+      key: 'kept',
+      message: expect.stringMatching(/retained until \d{4}-/),
+    });
+    expect(Buffer.from(await locked.get('kept')).toString()).toBe('x');
   });
 
   it('names what is wrong with a bucket and with keys', async () => {

@@ -50,6 +50,7 @@ function offloading(name: string, open: () => Promise<{ json: PayloadStore; cont
     expect(stored).toMatchObject({ number: 1 });
     expect(stored).not.toHaveProperty('text');
     expect(stored).not.toHaveProperty('pdf');
+    expect(stored?._system.blobs).toMatchObject([{ contentBucket: stores.content.bucket }]);
 
     expect(await Invoices.findOne({ number: 1 }).lean()).toMatchObject({ text: 'second', pdf: pdf('b') });
     expect(await Invoices.asOf(then).findOne({ number: 1 }).lean()).toMatchObject(first);
@@ -59,7 +60,7 @@ function offloading(name: string, open: () => Promise<{ json: PayloadStore; cont
 
     await Invoices.hardDelete({ id: _id }, { confirm: true });
     for (const store of [stores.json, stores.content]) {
-      for await (const { key } of listAll(store, 'app/')) expect(key).toBe('nothing');
+      for await (const { key } of listAll(store, `app/${Invoices.collection.name}/`)) expect(key).toBe('nothing');
     }
   });
 }

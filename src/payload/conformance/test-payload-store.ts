@@ -193,20 +193,22 @@ function listings(check: Check): void {
   check('lists page by page, each object once', async (store, folder) => {
     const put = Array.from({ length: 25 }, (_, index) => `${folder}/${index % 3}/${index}`).sort();
     for (const key of put) await store.put(key, text('x'));
-    for (const limit of [1, 7, 25, 26]) {
-      const listed: string[] = [];
-      let after: string | undefined;
-      do {
-        const page = await store.list(`${folder}/`, { limit, after });
-        assert.ok(page.objects.length <= limit);
-        listed.push(...page.objects.map(({ key }) => key));
-        after = page.next;
-      } while (after !== undefined);
-      assert.deepEqual(listed, put);
+    for (const allVersions of [false, true]) {
+      for (const limit of [1, 7, 25, 26]) {
+        const listed: string[] = [];
+        let after: string | undefined;
+        do {
+          const page = await store.list(`${folder}/`, { limit, after, allVersions });
+          assert.ok(page.objects.length <= limit);
+          listed.push(...page.objects.map(({ key }) => key));
+          after = page.next;
+        } while (after !== undefined);
+        assert.deepEqual(listed, put);
+      }
+      const all: string[] = [];
+      for await (const { key } of listAll(store, `${folder}/`, { allVersions })) all.push(key);
+      assert.deepEqual(all, put);
     }
-    const all: string[] = [];
-    for await (const { key } of listAll(store, `${folder}/`)) all.push(key);
-    assert.deepEqual(all, put);
     assert.deepEqual((await store.list(`${folder}/`, { after: `${folder}/2` })).objects.length, 8);
   });
 }

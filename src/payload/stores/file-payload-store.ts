@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { PayloadMissingError, StorageError } from '../../errors.ts';
@@ -35,11 +35,14 @@ const WORK = '.partial';
  */
 export class FilePayloadStore implements PayloadStore {
   readonly name: string;
+  /** The name of the directory. */
+  readonly bucket: string;
   readonly #root: string;
 
   constructor(basePath: string, name = 'directory') {
     this.#root = resolve(basePath);
     this.name = name;
+    this.bucket = basename(this.#root);
   }
 
   /**

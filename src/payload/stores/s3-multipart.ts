@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CompletedPart, MultipartUpload } from '@aws-sdk/client-s3';
 import { PayloadMissingError } from '../../errors.ts';
 import { type Digest, RunningDigest } from '../digest.ts';
-import type { PutOptions } from '../payload-store.ts';
+import type { PutOptions, SweepInterruptedOptions } from '../payload-store.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { isNotFound, type S3Request } from './s3-errors.ts';
 import { objectSettings } from './s3-settings.ts';
@@ -134,9 +134,13 @@ async function abort({ connection, store, bucket }: S3Bucket, key: string, uploa
 }
 
 /** Gives up the uploads that were begun before an instant, and tells how many there were. */
-export async function abortUploads(bucket: S3Bucket, before: Date, signal: AbortSignal | undefined): Promise<number> {
+export async function abortUploads(
+  bucket: S3Bucket,
+  before: Date,
+  { prefix = '', signal }: SweepInterruptedOptions,
+): Promise<number> {
   let aborted = 0;
-  for await (const { Key = '', UploadId = '', Initiated } of uploadsIn(bucket, signal)) {
+  for await (const { Key = '', UploadId = '', Initiated } of uploadsIn(bucket, prefix, signal)) {
     if (Initiated === undefined || Initiated >= before) continue;
     signal?.throwIfAborted();
     await abort(bucket, Key, UploadId);
@@ -145,10 +149,19 @@ export async function abortUploads(bucket: S3Bucket, before: Date, signal: Abort
   return aborted;
 }
 
-async function* uploadsIn(bucket: S3Bucket, signal: AbortSignal | undefined): AsyncGenerator<MultipartUpload> {
+async function* uploadsIn(
+  bucket: S3Bucket,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<MultipartUpload> {
   let after: UploadMarker = {};
   for (let more = true; more; ) {
-    const { Uploads = [], IsTruncated, NextKeyMarker, NextUploadIdMarker } = await uploadPage(bucket, after, signal);
+    const {
+      Uploads = [],
+      IsTruncated,
+      NextKeyMarker,
+      NextUploadIdMarker,
+    } = await uploadPage(bucket, { Prefix: prefix, ...after }, signal);
     yield* Uploads;
     // Without a marker that moves on, the same page would come for ever.
     more = IsTruncated === true && NextKeyMarker !== undefined && NextUploadIdMarker !== after.UploadIdMarker;
@@ -161,11 +174,15 @@ interface UploadMarker {
   readonly UploadIdMarker?: string | undefined;
 }
 
-function uploadPage({ connection, store, bucket }: S3Bucket, after: UploadMarker, signal: AbortSignal | undefined) {
+function uploadPage(
+  { connection, store, bucket }: S3Bucket,
+  page: UploadMarker & { readonly Prefix: string },
+  signal: AbortSignal | undefined,
+) {
   return connection.run(
     { store },
     ({ sdk, client }) => {
-      const command = new sdk.ListMultipartUploadsCommand({ Bucket: bucket, ...after });
+      const command = new sdk.ListMultipartUploadsCommand({ Bucket: bucket, ...page });
       return client.send(command, { abortSignal: connection.deadline(signal) });
     },
     signal,

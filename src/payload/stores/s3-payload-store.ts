@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { StorageError } from '../../errors.ts';
 import { partsOf } from '../byte-stream.ts';
 import { checkedBytes, checkedStream } from '../check-digest.ts';
 import { type Digest, digestOf } from '../digest.ts';
-import { assertKeyPrefix, assertObjectKey } from '../object-key.ts';
+import { assertKeyPrefix, assertObjectKey, compareKeys } from '../object-key.ts';
 import type {
   CallOptions,
   DeleteOptions,
@@ -16,6 +17,7 @@ import type {
   PresignedUrl,
   PresignOptions,
   PutOptions,
+  SweepInterruptedOptions,
 } from '../payload-store.ts';
 import { presignTtl } from '../presign-ttl.ts';
 import { missingPackage, S3Connection } from './s3-connection.ts';
@@ -88,6 +90,7 @@ export class S3PayloadStore implements PayloadStore {
 
   async list(prefix: string, options: ListOptions = {}): Promise<ObjectPage> {
     assertKeyPrefix(prefix);
+    if (options.allVersions === true) return this.#listVersions(prefix, options);
     const { after, limit = 1000 } = options;
     return this.#run(undefined, options, async (abortSignal) => {
       const { sdk, client } = await this.#connection.load();
@@ -126,12 +129,8 @@ export class S3PayloadStore implements PayloadStore {
   }
 
   /** Aborts uploads in parts that were begun before an instant and not completed. */
-  async sweepInterrupted(before: Date, options: CallOptions = {}): Promise<number> {
-    return abortUploads(
-      { connection: this.#connection, store: this.name, bucket: this.bucket },
-      before,
-      options.signal,
-    );
+  async sweepInterrupted(before: Date, options: SweepInterruptedOptions = {}): Promise<number> {
+    return abortUploads({ connection: this.#connection, store: this.name, bucket: this.bucket }, before, options);
   }
 
   #run<T>(key: string | undefined, { signal }: CallOptions, attempt: (abortSignal: AbortSignal) => Promise<T>) {
@@ -204,21 +203,90 @@ export class S3PayloadStore implements PayloadStore {
 
   async #deleteVersions(key: string, options: CallOptions): Promise<void> {
     for (let versions = await this.#versionsOf(key, options); versions.length > 0; ) {
-      for (const version of versions) await this.#deleteOne(key, version, options);
+      for (const version of versions) {
+        await this.#deleteOne(key, version, options).catch((error: unknown) =>
+          this.#unlessRetained(key, version, error),
+        );
+      }
       versions = await this.#versionsOf(key, options);
     }
   }
 
   /** The versions of an object and the markers of its deletions; `null` is that of a bucket without versions. */
-  #versionsOf(key: string, options: CallOptions): Promise<string[]> {
+  async #versionsOf(key: string, options: CallOptions): Promise<string[]> {
+    const { entries } = await this.#versionPage(key, {}, options);
+    return entries.filter((version) => version.Key === key).map(({ VersionId }) => VersionId ?? 'null');
+  }
+
+  /** Each key once, with what is known of its newest version. */
+  async #listVersions(prefix: string, { after, limit = 1000, ...options }: ListOptions): Promise<ObjectPage> {
+    const objects = new Map<string, ObjectFacts>();
+    let next: VersionMarker | undefined = after === undefined ? {} : { KeyMarker: after };
+    while (next !== undefined && objects.size < limit) {
+      const page = await this.#versionPage(prefix, next, options);
+      for (const { Key: key = '', Size: length = 0, LastModified: modified = new Date(0) } of page.entries) {
+        // Some services begin with the marker itself.
+        if (after !== undefined && compareKeys(key, after) <= 0) continue;
+        const known = objects.get(key);
+        if (known === undefined || known.modified < modified) objects.set(key, { key, length, modified });
+      }
+      next = page.next;
+    }
+    const inOrder = [...objects.values()].sort((a, b) => compareKeys(a.key, b.key)).slice(0, limit);
+    const isLast = next === undefined && inOrder.length === objects.size;
+    return { objects: inOrder, next: isLast ? undefined : inOrder.at(-1)?.key };
+  }
+
+  /** Versions and markers; those of a key may go on beyond the page. */
+  #versionPage(prefix: string, from: VersionMarker, options: CallOptions) {
     return this.#run(undefined, options, async (abortSignal) => {
       const { sdk, client } = await this.#connection.load();
-      const command = new sdk.ListObjectVersionsCommand({ Bucket: this.bucket, Prefix: key });
-      const { Versions = [], DeleteMarkers = [] } = await client.send(command, { abortSignal });
-      const own = [...Versions, ...DeleteMarkers].filter((version) => version.Key === key);
-      return own.map(({ VersionId }) => VersionId ?? 'null');
+      const command = new sdk.ListObjectVersionsCommand({ Bucket: this.bucket, Prefix: prefix, ...from });
+      const answer = await client.send(command, { abortSignal });
+      const { Versions = [], DeleteMarkers = [], NextKeyMarker, NextVersionIdMarker } = answer;
+      const entries: readonly VersionEntry[] = [...Versions, ...DeleteMarkers];
+      // Without a marker that moves on the same page would come for ever.
+      const isStuck = NextKeyMarker === from.KeyMarker && NextVersionIdMarker === from.VersionIdMarker;
+      const isLast = answer.IsTruncated !== true || !NextKeyMarker || isStuck;
+      const version = NextVersionIdMarker ? { VersionIdMarker: NextVersionIdMarker } : {};
+      return { entries, next: isLast ? undefined : { KeyMarker: NextKeyMarker, ...version } };
     });
   }
+
+  /** A refusal to delete a version does not say why: its retention does. */
+  async #unlessRetained(key: string, version: string, error: unknown): Promise<void> {
+    if (!(error instanceof StorageError) || error.retryable) throw error;
+    const { sdk, client } = await this.#connection.load();
+    const position = { Bucket: this.bucket, Key: key, VersionId: version };
+    const [retention, hold] = await Promise.all([
+      client.send(new sdk.GetObjectRetentionCommand(position)).catch(() => undefined),
+      client.send(new sdk.GetObjectLegalHoldCommand(position)).catch(() => undefined),
+    ]);
+    const until = retention?.Retention?.RetainUntilDate;
+    const isHeld = hold?.LegalHold?.Status === 'ON';
+    if (until === undefined && !isHeld) throw error;
+    throw new StorageError({
+      message: `Cannot delete ${key} in the ${this.name}: it is retained ${isHeld ? 'by a legal hold' : `until ${until?.toISOString()}`}`,
+      store: this.name,
+      key,
+      retryable: false,
+      retained: true,
+      cause: error,
+    });
+  }
+}
+
+interface VersionMarker {
+  readonly KeyMarker?: string | undefined;
+  readonly VersionIdMarker?: string | undefined;
+}
+
+/** A version of an object, or the marker of a deletion. */
+interface VersionEntry {
+  readonly Key?: string | undefined;
+  readonly VersionId?: string | undefined;
+  readonly Size?: number | undefined;
+  readonly LastModified?: Date | undefined;
 }
 
 /** The body, whose connection may rest while its reader is busy: `watched` looks after it from here on. */

@@ -1,0 +1,64 @@
+import { finishErasures } from '../commit/erase-document.ts';
+import { erasuresUnderWay } from '../commit/erasures.ts';
+import { ensureOperations } from '../commit/operations.ts';
+import type { Store } from '../commit/store.ts';
+import { ConfigError } from '../errors.ts';
+import type { SweepCounts } from '../offload/sweep-objects.ts';
+
+/** How objects that nothing refers to are removed. */
+export interface SweepOptions {
+  /** Has to be true: what is removed cannot be brought back. */
+  readonly confirm?: boolean | undefined;
+  /**
+   * Only tell what would be removed. Needs no confirmation.
+   * @default false
+   */
+  readonly dryRun?: boolean | undefined;
+  /**
+   * Objects younger than this stay, in milliseconds, by the clock of the store.
+   * @default 3600000
+   */
+  readonly graceMs?: number | undefined;
+  /** Called after every thousand objects. */
+  readonly onProgress?: ((progress: SweepCounts) => void) | undefined;
+}
+
+/** What was removed, or in a dry run would be. */
+export interface SweepReport extends SweepCounts {
+  readonly dryRun: boolean;
+  /** The keys of the first thousand objects that nothing refers to. */
+  readonly keys: readonly string[];
+}
+
+const GRACE_MS = 3_600_000;
+const MAX_LISTED = 1_000;
+
+/**
+ * Removes the objects of a collection that nothing refers to, beside running reads and writes.
+ *
+ * @param tenant limits it to one of the tenants that share the collection
+ */
+export async function sweep(store: Store, options: SweepOptions = {}, tenant?: string): Promise<SweepReport> {
+  const { confirm = false, dryRun = false, graceMs = GRACE_MS, onProgress = () => undefined } = options;
+  const { payload, head } = store;
+  const what = `Cannot sweep the objects of ${head.collectionName}`;
+  if (payload === undefined) {
+    throw new ConfigError({
+      message: `${what}: its payloads are not kept in object storage. Apply the plugin with payload`,
+    });
+  }
+  if (!confirm && !dryRun) {
+    throw new ConfigError({
+      message: `${what} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to see what would go`,
+    });
+  }
+  if (!(graceMs >= 0)) throw new ConfigError({ message: `${what}: graceMs has to be a number from 0` });
+  const keys: string[] = [];
+  const onOrphan = (key: string) => void (keys.length < MAX_LISTED && keys.push(key));
+  if (!dryRun) {
+    await ensureOperations(store);
+    await finishErasures(store, await erasuresUnderWay(store));
+  }
+  const counts = await payload.sweep({ tenant, graceMs, dryRun, onOrphan, onProgress });
+  return { ...counts, dryRun, keys };
+}

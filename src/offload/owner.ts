@@ -1,0 +1,93 @@
+import type { mongo } from 'mongoose';
+import { ConfigError, PayloadMissingError } from '../errors.ts';
+import { ownerKey } from '../payload/payload-key.ts';
+import type { ObjectFacts, PayloadStore } from '../payload/payload-store.ts';
+import type { Offloading } from './upload-row.ts';
+
+/** Whose the objects of a collection are: no two databases may have theirs under the same keys. */
+interface Owner {
+  readonly database: string;
+  /** The name of the replica set, or `sharded`. */
+  readonly cluster: string;
+  /** What tells it from others of that name; null where the server does not tell it to this user. */
+  readonly clusterId: string | null;
+}
+
+/**
+ * Sees to it that all objects of a collection are its own, in each of its stores: writes down whose they are, where
+ * nobody has.
+ *
+ *     <prefix>/!owner/<collection>/owner.json   { "database": "app", "cluster": "rs0", "clusterId": "65f0…" }
+ *
+ * @throws ConfigError where they are those of another database; StorageError
+ */
+export async function requireOwned(target: Offloading, signal?: AbortSignal): Promise<void> {
+  const own = await ownerOf(target);
+  for (const store of storesOf(target)) {
+    const found = await readOwner(target, store, signal);
+    if (found === undefined) await writeOwner(target, store, own, signal);
+    // Two that come at the same time may each find nobody: the one who was overwritten sees it here.
+    requireSame(target, store, own, found ?? (await readOwner(target, store, signal)) ?? own);
+  }
+}
+
+/** The time by the clock of a store, which is the one its objects are dated by: that of an object put now. */
+export async function timeOf(target: Offloading, store: PayloadStore): Promise<Date> {
+  await writeOwner(target, store, await ownerOf(target));
+  const { modified } = (await store.head(ownerKey(target.address))) as ObjectFacts;
+  return modified;
+}
+
+/** The stores of a collection, each once. */
+export function storesOf({ stores: { json, content } }: Offloading): readonly PayloadStore[] {
+  return [...new Set([json, content])];
+}
+
+async function readOwner(
+  { address }: Offloading,
+  store: PayloadStore,
+  signal: AbortSignal | undefined,
+): Promise<Owner | undefined> {
+  try {
+    return JSON.parse(Buffer.from(await store.get(ownerKey(address), { signal })).toString('utf8')) as Owner;
+  } catch (error) {
+    if (error instanceof PayloadMissingError) return undefined;
+    throw error;
+  }
+}
+
+async function writeOwner({ address }: Offloading, store: PayloadStore, owner: Owner, signal?: AbortSignal) {
+  const body = Buffer.from(JSON.stringify(owner), 'utf8');
+  await store.put(ownerKey(address), body, { contentType: 'application/json', signal });
+}
+
+function requireSame({ address, head }: Offloading, { name }: PayloadStore, own: Owner, found: Owner): void {
+  const isOther = found.clusterId !== null && own.clusterId !== null && found.clusterId !== own.clusterId;
+  if (found.database === own.database && found.cluster === own.cluster && !isOther) return;
+  const key = ownerKey(address);
+  throw new ConfigError({
+    message: `Cannot keep payloads of ${head.namespace} under the prefix ${JSON.stringify(address.prefix)} of the ${name}: the objects there belong to the database ${found.database} of ${isOther ? 'another' : 'the'} replica set ${found.cluster}. Give each database a prefix of its own; or delete the object ${key}, if this database has taken the place of that one`,
+  });
+}
+
+const owners = new WeakMap<object, Promise<Pick<Owner, 'cluster' | 'clusterId'>>>();
+
+async function ownerOf({ head }: Offloading): Promise<Owner> {
+  const { db } = head as unknown as { db: mongo.Db & { readonly client: object } };
+  let cluster = owners.get(db.client);
+  if (cluster === undefined) {
+    cluster = clusterOf(db.admin());
+    owners.set(db.client, cluster);
+    cluster.catch(() => owners.delete(db.client));
+  }
+  return { database: head.dbName, ...(await cluster) };
+}
+
+/** Users may not be allowed to see the id of the replica set. */
+async function clusterOf(admin: mongo.Admin): Promise<Pick<Owner, 'cluster' | 'clusterId'>> {
+  const { setName } = await admin.command({ hello: 1 });
+  if (setName === undefined) return { cluster: 'sharded', clusterId: null };
+  const { config } = await admin.command({ replSetGetConfig: 1 }).catch(() => ({ config: undefined }));
+  const id = config?.settings?.replicaSetId as unknown;
+  return { cluster: String(setName), clusterId: id === undefined ? null : String(id) };
+}

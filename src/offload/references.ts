@@ -1,0 +1,38 @@
+import type { mongo } from 'mongoose';
+import { BY_ID } from '../system/version-indexes.ts';
+import type { RawDocument, SystemFields } from '../types.ts';
+import type { Offloading } from './upload-row.ts';
+
+/** What a version refers to. */
+type Referring = Pick<SystemFields, 'payload' | 'blobs'>;
+
+/** The keys of all objects that a version refers to. */
+export function keysOf({ payload, blobs = [] }: Referring): string[] {
+  const ofBlobs = blobs.flatMap(({ blobKey, textKey }) => (textKey === undefined ? [blobKey] : [blobKey, textKey]));
+  return payload === undefined ? ofBlobs : [payload.key, ...ofBlobs];
+}
+
+/**
+ * The keys of all objects that something of a collection refers to, each as often as that.
+ *
+ * In the order in which references move on: heads first, for what is superseded meanwhile is then found among the
+ * versions. Each is read along its ids, which no write moves.
+ */
+export async function* referencesIn({ head, versions }: Offloading): AsyncGenerator<string> {
+  yield* referencesOf(head, { _id: 1 });
+  yield* referencesOf(versions, BY_ID);
+}
+
+const FIELDS = {
+  _id: 0,
+  '_system.payload.key': 1,
+  '_system.blobs.blobKey': 1,
+  '_system.blobs.textKey': 1,
+} as const;
+const BATCH_ROWS = 1_000;
+
+async function* referencesOf(collection: mongo.Collection<RawDocument>, hint: mongo.Sort): AsyncGenerator<string> {
+  const options = { projection: FIELDS, sort: hint, hint: hint as mongo.Hint, batchSize: BATCH_ROWS } as const;
+  const rows = collection.find({}, { ...options, readPreference: 'primary' });
+  for await (const { _system } of rows) yield* keysOf((_system ?? {}) as Referring);
+}
