@@ -8,6 +8,7 @@ import { isStored } from './is-stored.ts';
 import { idsIn, rowsIn, supersededIn } from './outbox.ts';
 import { keysOf } from './references.ts';
 import { inState, type Row, stillThere } from './row.ts';
+import { ToleratedFailures } from './tolerated-failures.ts';
 import { knownBlob, type Offloading, repairRow } from './upload-row.ts';
 
 /** What became of versions whose payload is to leave MongoDB. */
@@ -20,24 +21,20 @@ export interface MarkReport {
 const PAGE = 200;
 const AT_ONCE = 8;
 
-/** Marks all versions that are stored and were written before an instant. */
+/**
+ * Marks all versions that are stored and were written before an instant. Those whose objects cannot be read stay.
+ *
+ * @throws StorageError in the end, if there were such
+ */
 export async function markDue(target: Offloading, until: Date, dryRun: boolean): Promise<number> {
+  const failures = new ToleratedFailures();
+  const isDue = ({ system }: Row) => system.updatedAt === undefined || system.updatedAt <= until;
   let count = 0;
   for await (const ids of idsIn(target, 'new', until, PAGE)) {
-    const isDue = ({ system }: Row) => system.updatedAt === undefined || system.updatedAt <= until;
-    count += await markDocuments(target, ids, isDue, dryRun);
+    count += await markRows(target, rowsIn(target, 'new', ids), failures, { isMeant: isDue, dryRun });
   }
+  failures.end();
   return count;
-}
-
-/** Marks all superseded versions that are stored. */
-export async function markAllSuperseded(target: Offloading): Promise<void> {
-  for await (const ids of idsIn(target, 'new', undefined, PAGE, [target.versions])) await markSuperseded(target, ids);
-}
-
-/** Marks the superseded versions of some documents that are stored. */
-export async function markSuperseded(target: Offloading, ids: readonly unknown[]): Promise<void> {
-  await eachAtOnce(supersededIn(target, 'new', ids), AT_ONCE, async (row) => void (await markRow(target, row)));
 }
 
 /** Marks the versions of some documents that are stored. */
@@ -47,9 +44,37 @@ export async function markDocuments(
   isMeant: (row: Row) => boolean,
   dryRun: boolean,
 ): Promise<number> {
+  const failures = new ToleratedFailures();
+  const count = await markRows(target, rowsIn(target, 'new', ids), failures, { isMeant, dryRun });
+  failures.end();
+  return count;
+}
+
+/** Marks all superseded versions that are stored. */
+export async function markAllSuperseded(target: Offloading): Promise<void> {
+  const failures = new ToleratedFailures();
+  for await (const ids of idsIn(target, 'new', undefined, PAGE, [target.versions])) {
+    await markRows(target, supersededIn(target, 'new', ids), failures);
+  }
+  failures.end();
+}
+
+/** Marks the superseded versions of some documents that are stored. */
+export async function markSuperseded(target: Offloading, ids: readonly unknown[]): Promise<void> {
+  const failures = new ToleratedFailures();
+  await markRows(target, supersededIn(target, 'new', ids), failures);
+  failures.end();
+}
+
+async function markRows(
+  target: Offloading,
+  rows: AsyncIterable<Row>,
+  failures: ToleratedFailures,
+  { isMeant = () => true, dryRun = false }: { isMeant?: (row: Row) => boolean; dryRun?: boolean } = {},
+): Promise<number> {
   let count = 0;
-  await eachAtOnce(rowsIn(target, 'new', ids), AT_ONCE, async (row) => {
-    if (isMeant(row) && (dryRun || (await markRow(target, row)))) count += 1;
+  await eachAtOnce(rows, AT_ONCE, async (row) => {
+    if (isMeant(row) && (dryRun || (await failures.run(() => markRow(target, row))))) count += 1;
   });
   return count;
 }

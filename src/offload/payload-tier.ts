@@ -61,6 +61,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** For how long a first write waits to hear whose the objects are. */
 const OWNER_DEADLINE_MS = 1_000;
+/** When a sweep that object storage has failed is made again. */
+const SWEEP_RETRY_MS = 60_000;
 const ACK_DEADLINE_MS = 30_000;
 const FLUSH_DEADLINE_MS = 60_000;
 
@@ -136,7 +138,7 @@ export class PayloadTier {
   async acknowledged(about?: unknown, deadlineMs = ACK_DEADLINE_MS): Promise<void> {
     if (!this.isAwaited) return;
     const ov = about === undefined ? undefined : this.#uploader.waitingVersion(about);
-    await this.#within(deadlineMs, this.#uploader.offered(), { committed: true, ov });
+    await this.#within(deadlineMs, this.#uploader.offered(about), { committed: true, ov });
   }
 
   /**
@@ -270,16 +272,16 @@ export class PayloadTier {
   /** What has been stored now is due in as long as it stays. */
   #sweepLater(): void {
     const { devShadow, allowShadowSkip } = this.#options;
-    if ((devShadow === undefined && !allowShadowSkip) || this.#sweepTimer !== undefined) return;
+    if (devShadow === undefined && !allowShadowSkip) return;
     const dueInMs = devShadow === undefined ? DAY_MS : devShadow.ttlHours * HOUR_MS;
-    const delay = Math.min(Math.max(dueInMs, 1_000), DAY_MS);
-    this.#sweepTimer = setTimeout(() => {
+    this.#sweepIn(Math.min(Math.max(dueInMs, 1_000), DAY_MS));
+  }
+
+  #sweepIn(ms: number): void {
+    this.#sweepTimer ??= setTimeout(() => {
       this.#sweepTimer = undefined;
-      this.#sweep().then(
-        () => undefined,
-        () => this.#sweepLater(),
-      );
-    }, delay).unref();
+      this.#sweep().catch(() => this.#sweepIn(SWEEP_RETRY_MS));
+    }, ms).unref();
   }
 
   async #within(

@@ -1,4 +1,5 @@
 import { canonicalKey } from '../bson/compare.ts';
+import { StorageError } from '../errors.ts';
 import { rowsIn } from './outbox.ts';
 import type { Pace } from './pace.ts';
 import type { Row } from './row.ts';
@@ -9,8 +10,8 @@ export type OnStored = (row: Row) => Promise<void>;
 
 /** What is left of the documents whose versions were to be stored. */
 export interface Left {
-  /** The keys of those that could not be; `all` where nobody knows. */
-  readonly keys: ReadonlySet<string> | 'all';
+  /** The ids of those that could not be, by their keys, while others could; `all` where nothing could. */
+  readonly ids: ReadonlyMap<string, unknown> | 'all';
   readonly error?: unknown;
 }
 
@@ -22,7 +23,10 @@ export interface UploadOptions {
   readonly pace: Pace;
 }
 
-/** Stores all versions of some documents that are not: those of one document one after the other, oldest first. */
+/**
+ * Stores all versions of some documents that are not: those of one document one after the other, oldest first. Once
+ * nothing succeeds any more the rest is not tried.
+ */
 export async function uploadDocuments(
   target: Offloading,
   ids: readonly unknown[],
@@ -33,18 +37,21 @@ export async function uploadDocuments(
     for await (const row of rowsIn(target, 'new-not-synched', ids)) {
       await options.pace.turn();
       await run.begin(row);
+      if (run.isInVain) break;
     }
     await run.ended();
-    return { keys: run.left, error: run.error };
+    return { ids: run.isInVain ? 'all' : run.left, error: run.error };
   } catch (error) {
     await run.ended();
-    return { keys: 'all', error };
+    return { ids: 'all', error };
   }
 }
 
 class UploadRun {
-  readonly left = new Set<string>();
+  readonly left = new Map<string, unknown>();
   error: unknown;
+  #stored = 0;
+  #failuresInARow = 0;
   readonly #target: Offloading;
   readonly #options: UploadOptions;
   readonly #running = new Set<Promise<void>>();
@@ -56,6 +63,12 @@ class UploadRun {
     this.#options = options;
   }
 
+  /** Whether object storage does not answer, or as many have failed in a row as are under way at once. */
+  get isInVain(): boolean {
+    if (this.#failuresInARow >= UPLOADS_AT_ONCE) return true;
+    return this.#failuresInARow > 0 && this.#stored === 0 && this.error instanceof StorageError && this.error.retryable;
+  }
+
   /** Waits until there is room for one more. */
   async begin(row: Row): Promise<void> {
     const key = canonicalKey(row.id);
@@ -64,7 +77,8 @@ class UploadRun {
       .then(() => this.#upload(row, key))
       .catch((error: unknown) => {
         this.error = error;
-        this.left.add(key);
+        this.left.set(key, row.id);
+        this.#failuresInARow += 1;
       })
       .finally(() => void this.#running.delete(upload));
     this.#last.set(key, upload);
@@ -84,6 +98,8 @@ class UploadRun {
     const storing = uploadRow(this.#target, row, known);
     this.#options.pace.took(performance.now() - started);
     const stored = await storing;
+    this.#stored += 1;
+    this.#failuresInARow = 0;
     if (stored === undefined) return;
     ofRun.push(stored);
     await this.#options.onStored(row);

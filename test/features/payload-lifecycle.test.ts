@@ -118,6 +118,19 @@ describe('a version', () => {
   });
 });
 
+test('versions whose objects cannot be read hold up no others that are to leave MongoDB', async () => {
+  const notes = await Notes.create(Array.from({ length: 12 }, (_, n) => ({ title: `${n}`, body: 'b', tags: [] })));
+  await Notes.flush();
+  const odd = String(notes[3]?._id);
+  json.beforeGet = async (key) => {
+    if (key.includes(odd)) throw new StorageError({ message: 'Forbidden', store: json.name, key, retryable: false });
+  };
+  await expect(Notes.markItemsAsProcessedByTTL(0, { confirm: true })).rejects.toThrow('Forbidden');
+  expect(await heads().countDocuments({ '_system.state': 'processed' })).toBe(11);
+  json.beforeGet = async () => {};
+  expect(await Notes.markItemsAsProcessedByTTL(0, { confirm: true })).toMatchObject({ itemsProcessed: 1 });
+});
+
 describe('a document whose payload is in object storage', () => {
   test('reads as before', async () => {
     const _id = await processed();

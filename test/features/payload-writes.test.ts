@@ -285,6 +285,29 @@ describe('an outage of object storage', () => {
   });
 });
 
+test('a document that cannot be stored delays no other, and is stored once it can be', async () => {
+  const Notes = notes('Poisoned', { writeOptimization: { ack: 'stored' } });
+  const _id = new mongoose.Types.ObjectId();
+  const refusal = new StorageError({ message: 'Too odd', store: store.name, retryable: false });
+  store.beforePut = async (key) => {
+    if (key.includes(String(_id))) throw refusal;
+  };
+  const soon = { chronos: { deadlineMs: 1_000 } };
+  await expect(Notes.create([{ _id, title: 'a', body: 'odd', count: 0 }], soon)).rejects.toMatchObject({
+    committed: true,
+    cause: refusal,
+  });
+  for (let count = 0; count < 12; count++) {
+    await Notes.create([{ title: 'a', body: 'b', count }], soon);
+  }
+  expect(await mongoose.connection.collection('poisoneds').countDocuments({ '_system.state': 'new' })).toBe(12);
+  await expect(Notes.updateOne({ _id }, { count: 1 }, soon)).rejects.toMatchObject({ committed: true, ov: 1 });
+  await expect(Notes.flush({ deadlineMs: 300 })).rejects.toThrow(StorageError);
+  store.beforePut = async () => {};
+  await Notes.flush();
+  expect(await stateOf(Notes, _id)).toBe('new');
+});
+
 test('documents and versions from before payloads were kept are stored once they are adopted', async () => {
   const Notes = notes('Old', {});
   const kept = await Notes.create({ title: 'a', body: 'old', count: 0 });

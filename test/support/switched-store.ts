@@ -8,6 +8,9 @@ export class SwitchedStore extends MemoryPayloadStore {
   /** Awaited before each put. */
   beforePut: (key: string) => Promise<void> = async () => {};
 
+  /** Awaited before each get. */
+  beforeGet: (key: string) => Promise<void> = async () => {};
+
   override async put(...args: Parameters<MemoryPayloadStore['put']>) {
     this.calls.put += 1;
     this.#requireOn();
@@ -19,6 +22,7 @@ export class SwitchedStore extends MemoryPayloadStore {
   override async get(...args: Parameters<MemoryPayloadStore['get']>) {
     this.calls.get += 1;
     this.#requireOn();
+    await this.beforeGet(args[0]);
     return super.get(...args);
   }
 
