@@ -87,7 +87,7 @@ class Run {
   readonly #dryRun: boolean;
   readonly #ids: unknown[] = [];
   #documents = 0;
-  #counts: Erased = { versions: 0, results: 0, objects: 0 };
+  #counts: Erased = { versions: 0, results: 0, objects: 0, retained: 0 };
 
   constructor(dryRun: boolean) {
     this.#dryRun = dryRun;
@@ -98,12 +98,13 @@ class Run {
     if (this.#ids.length < MAX_LISTED) this.#ids.push(shownId(id));
   }
 
-  add({ versions, results, objects }: Erased): void {
+  add({ versions, results, objects, retained }: Erased): void {
     const counts = this.#counts;
     this.#counts = {
       versions: counts.versions + versions,
       results: counts.results + results,
       objects: counts.objects + objects,
+      retained: counts.retained + retained,
     };
   }
 
@@ -134,7 +135,7 @@ async function countBatch(store: Store, ids: readonly unknown[], run: Run): Prom
     if (own > 0) run.list(id);
     versions += own;
   }
-  return { versions, results: await countResults(store, ids), objects: 0 };
+  return { versions, results: await countResults(store, ids), objects: 0, retained: 0 };
 }
 
 async function countTargets(store: Store, target: ErasureTargets): Promise<number> {

@@ -4,8 +4,6 @@ import type { ChronosOptions } from '../config/options.ts';
 export interface Keeping {
   /** Superseded versions. */
   readonly versioning: boolean;
-  /** Deleted documents, with what is kept of them. */
-  readonly logicalDelete: boolean;
 }
 
 const KEEPING = Symbol('chronos keeping');
@@ -16,10 +14,7 @@ export function setKeeping(connection: object, keeping: Keeping): void {
 }
 
 /** What is kept of a model's documents: what the model says, else what its connection does. */
-export function keepingOf(connection: object, own: Pick<ChronosOptions, keyof Keeping>): Keeping {
+export function keepingOf(connection: object, { versioning }: Pick<ChronosOptions, 'versioning'>): Keeping {
   const said = (connection as { readonly [KEEPING]?: Keeping })[KEEPING];
-  return {
-    versioning: own.versioning ?? said?.versioning ?? true,
-    logicalDelete: own.logicalDelete ?? said?.logicalDelete ?? true,
-  };
+  return { versioning: versioning ?? said?.versioning ?? true };
 }

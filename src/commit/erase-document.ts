@@ -1,7 +1,14 @@
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { Filter } from './captured-write.ts';
-import { type Erasure, erasuresBegun, forgetResults, noteErasure, settleErasures } from './erasures.ts';
-import { insertRecords } from './insert-records.ts';
+import {
+  areErasuresWaiting,
+  type Erasure,
+  erasuresUnderWay,
+  forgetResults,
+  noteErasure,
+  settleErasures,
+} from './erasures.ts';
+import { insertRecords } from './keep-records.ts';
 import { ensureOperations } from './operations.ts';
 import { lastBefore, lastRecords } from './past-life.ts';
 import { proofOfErasure, type Stamp } from './stamp.ts';
@@ -18,6 +25,11 @@ export interface Erased {
   readonly results: number;
   /** Objects in object storage. */
   readonly objects: number;
+  /**
+   * Objects that may not be removed yet, for the store has them under a retention or a legal hold. Their erasure stays
+   * unfinished, and is tried again by whatever finishes such.
+   */
+  readonly retained: number;
 }
 
 /** Newest records that go in the same transaction as the head: all of most documents. */
@@ -46,7 +58,7 @@ export async function beginErasure(
     const at = store.clock.now();
     const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
     const versions = await eraseNewest(store, tx, id);
-    if (store.versioning) await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
+    await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
     const erasure = { id, ov: proof.ov };
     await noteErasure(store, tx, erasure);
     return { erasure, versions };
@@ -79,53 +91,50 @@ async function eraseNewest(store: Store, tx: Transaction, id: unknown): Promise<
 /**
  * Does what is left of erasures that were begun: older records go, remembered results, and objects, in that order, and
  * last the notes. After a crash at any step it is done again from the start; what is gone already is not missed.
+ *
+ * Uploads that are under way may put objects afterwards: those are looked for once more when they have ended, by this
+ * process if it lives so long, else by the next one that finishes erasures.
  */
 export async function finishErasures(store: Store, erasures: readonly Erasure[]): Promise<Erased> {
-  if (erasures.length === 0) return { versions: 0, results: 0, objects: 0 };
-  const inMongo = await finishInMongo(store, erasures);
-  return { ...inMongo, objects: await finishObjects(store, erasures) };
-}
-
-async function finishInMongo(store: Store, erasures: readonly Erasure[]): Promise<Omit<Erased, 'objects'>> {
-  if (erasures.length === 0) return { versions: 0, results: 0 };
+  if (erasures.length === 0) return { versions: 0, results: 0, objects: 0, retained: 0 };
   let versions = 0;
   for (const erasure of erasures) versions += await eraseRecords(store, erasure);
   const results = await forgetResults(
     store,
     erasures.map(({ id }) => id),
   );
-  return { versions, results };
+  const { done, ...counts } = await eraseObjects(store, erasures);
+  if (done.length > 0) await settleErasures(store, done);
+  if (store.objects !== undefined) finishLater(store, store.objects.uploadDeadlineMs);
+  return { versions, results, ...counts };
 }
 
-async function finishObjects(store: Store, erasures: readonly Erasure[]): Promise<number> {
-  if (erasures.length === 0) return 0;
+async function eraseObjects({ objects: owned }: Store, erasures: readonly Erasure[]) {
+  const done: Erasure[] = [];
   let objects = 0;
-  for (const { id, ov } of erasures) objects += (await store.objects?.erase(id, ov)) ?? 0;
-  await settleErasures(store, erasures);
-  return objects;
+  let retained = 0;
+  for (const erasure of erasures) {
+    const found = await owned?.erase(erasure.id, erasure.ov);
+    objects += found?.removed ?? 0;
+    retained += found?.retained ?? 0;
+    if ((found?.retained ?? 0) === 0) done.push(erasure);
+  }
+  return { done, objects, retained };
 }
 
-/** Erasures of deleted documents that are being finished. */
-const finishing = new WeakMap<Store, Set<Promise<unknown>>>();
+const later = new WeakSet<Store>();
+const CLOCKS_DIFFER_MS = 120_000;
 
-/**
- * Finishes erasures of documents whose deletion is committed. MongoDB is waited for, object storage is not. What fails is
- * left to `recover()`: the deletion stands.
- */
-export async function finishDeleted(store: Store, erasures: readonly Erasure[]): Promise<void> {
-  // A caller's transaction may have been begun anew, and have deleted others then.
-  const begun = erasuresBegun(store, erasures);
-  const inMongo = begun.then((known) => finishInMongo(store, known));
-  const all = inMongo.then(async () => finishObjects(store, await begun)).catch(() => undefined);
-  const others = finishing.get(store) ?? new Set();
-  finishing.set(store, others.add(all));
-  void all.then(() => others.delete(all));
-  await (store.objects === undefined ? all : inMongo.catch(() => undefined));
-}
-
-/** Waits for the erasures of deleted documents that are being finished. */
-export async function finishedDeleted(store: Store): Promise<void> {
-  await Promise.all(finishing.get(store) ?? []);
+/** Keeps no process alive. */
+function finishLater(store: Store, ms: number): void {
+  if (later.has(store)) return;
+  later.add(store);
+  const finish = async () => {
+    later.delete(store);
+    await finishErasures(store, await erasuresUnderWay(store));
+    if (await areErasuresWaiting(store)) finishLater(store, ms);
+  };
+  setTimeout(() => void finish().catch(() => undefined), ms + CLOCKS_DIFFER_MS).unref();
 }
 
 /** Looked for until there are none: what is being compacted meanwhile is written again. */

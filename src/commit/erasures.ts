@@ -12,12 +12,15 @@ import { fieldOf } from './version-record.ts';
 export interface Erasure {
   readonly id: unknown;
   readonly ov: number;
+  /** Whether it is done but for the objects that came after it. */
+  readonly isAgain?: boolean;
 }
 
 /**
  * Erasures and remembered results meet at a note in `<collection>_locks`, whose id is the digest of the document's:
  *
  *     { _id: Binary(sha256 of the id), erase: { id: <its _id>, ov: 7 } }   an erasure that is under way
+ *     { _id: Binary(sha256 of the id), erase: { … }, again: <when> }           one that is done, but for uploads under way
  *     { _id: Binary(sha256 of the id), holds: 2, at: <when> }              a result that shows the document is remembered
  *
  * A result and an erasure at the same time both write it, so that one of them comes first: either the erasure finds the
@@ -28,6 +31,8 @@ interface Note {
   readonly at?: Date;
   readonly holds?: number;
   readonly erase?: Erasure;
+  /** When uploads that were under way have ended: then what they have put is looked for once more. */
+  readonly again?: Date;
 }
 
 /** What a document is known by here. */
@@ -51,79 +56,56 @@ export function holdNote(store: Store, key: mongo.Binary): mongo.AnyBulkWriteOpe
 
 /** Notes that a document is being erased, in the transaction that begins it. */
 export async function noteErasure(store: Store, tx: Transaction, erasure: Erasure): Promise<void> {
+  const update = { $inc: { holds: 1 }, $set: { erase: erasure }, $unset: { at: '', again: '' } };
+  const begun = { updateOne: { filter: { _id: noteKey(store, erasure.id) }, update, upsert: true } };
   const ofAny = holdNote(store, noteKey(store, anyOf(erasure.id)));
-  await operationsOf(store).bulkWrite([begun(store, erasure), ofAny], { session: tx.session });
+  await operationsOf(store).bulkWrite([begun as never, ofAny], { session: tx.session });
 }
 
 /**
- * Notes that deleted documents are being erased. What is remembered of a document that nobody knows is none of theirs:
- * where deletions erase, such results are not remembered.
- */
-export async function noteErasures(store: Store, tx: Transaction, erasures: readonly Erasure[]): Promise<void> {
-  if (erasures.length === 0) return;
-  const operations = erasures.map((erasure) => begun(store, erasure));
-  await operationsOf(store).bulkWrite(operations, { session: tx.session });
-}
-
-function begun(store: Store, erasure: Erasure): mongo.AnyBulkWriteOperation<Operation> {
-  const update = { $inc: { holds: 1 }, $set: { erase: erasure }, $unset: { at: '' } };
-  return { updateOne: { filter: { _id: noteKey(store, erasure.id) }, update, upsert: true } } as never;
-}
-
-/** Meets results that are remembered of documents at the same time, where there is nothing else to be noted of them. */
-export async function passNotes(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<void> {
-  if (ids.length === 0) return;
-  const operations = ids.flatMap((id) => {
-    const key = noteKey(store, id);
-    return [holdNote(store, key), { deleteOne: { filter: { _id: key as never } } }];
-  });
-  await operationsOf(store).bulkWrite(operations, { session: tx.session });
-}
-
-/** Tells of which documents there is a note: results that show them are remembered, or they are being erased. */
-export async function heldNotes(
-  store: Store,
-  tx: Transaction,
-  ids: readonly unknown[],
-): Promise<(id: unknown) => boolean> {
-  const keys = [...ids, ...new Set(ids.map(anyOf))].map((id) => noteKey(store, id));
-  const notes = await notesOf(store)
-    .find({ _id: { $in: keys } }, { session: tx.session, projection: { _id: 1 } })
-    .toArray();
-  const held = new Set(notes.map(({ _id }) => _id.toString('hex')));
-  return (id) => [id, anyOf(id)].some((one) => held.has(noteKey(store, one).toString('hex')));
-}
-
-/**
- * The erasures that were begun and not finished.
+ * The erasures that were begun and not finished, and those whose objects are due to be looked for once more.
  *
  * @param ids limits them to documents of these ids
  */
 export async function erasuresUnderWay(store: Store, ids?: unknown): Promise<Erasure[]> {
-  return erasuresIn(store, { _id: { $type: 'binData' }, 'erase.id': ids ?? { $exists: true } });
-}
-
-/** Those of some erasures that were begun and not finished. */
-export async function erasuresBegun(store: Store, erasures: readonly Erasure[]): Promise<Erasure[]> {
-  const filters = erasures.map(({ id, ov }) => ({ _id: noteKey(store, id), 'erase.ov': ov }));
-  return erasuresIn(store, { $or: filters });
-}
-
-async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
+  // Who has no objects is not the one to look for them.
+  const isDue = { again: store.objects === undefined ? { $exists: false } : { $not: { $gt: store.clock.now() } } };
+  const filter = { _id: { $type: 'binData' }, 'erase.id': ids ?? { $exists: true }, ...isDue };
   const notes = await notesOf(store)
     .find(filter as never, { raw: true })
     .toArray();
   return notes.map((bytes) => {
-    const erase = fieldOf(decodeExact(store.bson, bytes as unknown as Uint8Array), 'erase') as Record<string, unknown>;
-    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')) };
+    const note = decodeExact(store.bson, bytes as unknown as Uint8Array);
+    const erase = fieldOf(note, 'erase') as Record<string, unknown>;
+    const isAgain = fieldOf(note, 'again') !== undefined;
+    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')), isAgain };
   });
 }
 
-/** Notes that nothing is left to be done. One that has been begun anew meanwhile stays. */
-export async function settleErasures(store: Store, erasures: readonly Erasure[]): Promise<void> {
-  const done = erasures.map(({ id, ov }) => ({ _id: noteKey(store, id), 'erase.ov': ov }));
-  await notesOf(store).deleteMany({ $or: done } as never, MAJORITY);
+/** Whether some are going to be due. */
+export async function areErasuresWaiting(store: Store): Promise<boolean> {
+  return (await notesOf(store).findOne({ again: { $exists: true } }, { projection: { _id: 1 } })) !== null;
 }
+
+/**
+ * Notes that nothing is left to be done; or, where documents have objects, that those are to be looked for once more when
+ * the uploads under way have ended. One that has been begun anew meanwhile stays.
+ */
+export async function settleErasures(store: Store, erasures: readonly Erasure[]): Promise<void> {
+  const isOver = ({ isAgain = false }: Erasure) => isAgain || store.objects === undefined;
+  const over = erasures.filter(isOver);
+  const rest = erasures.filter((erasure) => !isOver(erasure));
+  if (over.length > 0) await notesOf(store).deleteMany(notesFor(store, over), MAJORITY);
+  if (rest.length === 0 || store.objects === undefined) return;
+  const again = new Date(store.clock.now().getTime() + store.objects.uploadDeadlineMs + CLOCKS_DIFFER_MS);
+  await notesOf(store).updateMany(notesFor(store, rest), { $set: { again } }, MAJORITY);
+}
+
+function notesFor(store: Store, erasures: readonly Erasure[]): mongo.Filter<Note> {
+  return { $or: erasures.map(({ id, ov }) => ({ _id: noteKey(store, id), 'erase.ov': ov })) };
+}
+
+const CLOCKS_DIFFER_MS = 60_000;
 
 /**
  * Forgets what calls have returned of the documents, but not that they were made: made once more they still write

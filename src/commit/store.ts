@@ -32,8 +32,6 @@ export interface Store {
   readonly retention?: ChronosOptions['retention'];
   /** Whether superseded versions are kept. */
   readonly versioning: boolean;
-  /** Whether deleted documents are kept, and not erased. */
-  readonly logicalDelete: boolean;
   /** Whether versions are numbered across the collection, in commit order (`cv`). */
   readonly collectionVersion: boolean;
   /** The field that names the tenant of a document, where tenants share the collection: see `system/rows.ts`. */
@@ -48,7 +46,9 @@ export interface ErasableObjects {
    * Removes all objects of a document's versions up to `ov`, with whatever versions of them the store keeps itself. Done
    * again it removes what has come since. What belongs to later versions of the document stays.
    *
-   * @returns how many objects were removed
+   * @returns how many objects were removed, and how many may not be removed yet
    */
-  erase(id: unknown, ov: number): Promise<number>;
+  erase(id: unknown, ov: number): Promise<{ readonly removed: number; readonly retained: number }>;
+  /** For how long an upload that is under way may still put an object. */
+  readonly uploadDeadlineMs: number;
 }

@@ -23,8 +23,6 @@ export interface Transaction {
   readonly joined: boolean;
   /** The versions it has made so far. */
   readonly written: WrittenVersion[];
-  /** What is to be done once it is committed. Nothing must fail there. */
-  readonly after: (() => Promise<void>)[];
   /** Numbers for the versions it makes, where the collection keeps them. */
   readonly numbers?: Numbers | undefined;
 }
@@ -62,23 +60,20 @@ export async function inTransaction<T>(
 type Steps<T> = (tx: Transaction) => Promise<T>;
 
 async function ownTransaction<T>(store: Store, session: ClientSession, steps: Steps<T>): Promise<T> {
-  let [written, after]: [WrittenVersion[], Transaction['after']] = [[], []];
+  let written: WrittenVersion[] = [];
   const attempt = () => {
-    [written, after] = [[], []];
-    return steps({ session, joined: false, written, after });
+    written = [];
+    return steps({ session, joined: false, written });
   };
   const result = await withPayloads(store, undefined, () => session.withTransaction(attempt, OPTIONS));
   committed(store, undefined, written);
-  await Promise.all(after.map((step) => step()));
   return result;
 }
 
 async function joinedTransaction<T>(store: Store, session: ClientSession, steps: Steps<T>): Promise<T> {
   const written: WrittenVersion[] = [];
-  const after: Transaction['after'] = [];
-  const result = await steps({ session, joined: true, written, after });
+  const result = await steps({ session, joined: true, written });
   committed(store, session, written);
-  for (const step of after) afterCommit(session, () => void step());
   return result;
 }
 

@@ -6,7 +6,7 @@ import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
 import type { Bson, RawDocument, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
-import { eraseObjects } from './erase-objects.ts';
+import { type ErasedObjects, eraseObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
 import { flipState } from './flip-state.ts';
 import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperseded } from './mark-processed.ts';
@@ -19,7 +19,7 @@ import type { PayloadStores } from './payload-stores.ts';
 import { type ReadPlan, readPlan } from './read-plan.ts';
 import { inState, type Row, rowOf, stillThere } from './row.ts';
 import { type SweepCounts, type SweepRun, sweepObjects } from './sweep-objects.ts';
-import type { Offloading } from './upload-row.ts';
+import { type Offloading, UPLOAD_DEADLINE_MS } from './upload-row.ts';
 import { Uploader, type WrittenVersion } from './uploader.ts';
 
 /** How the payloads of a collection are kept. */
@@ -114,6 +114,9 @@ export class PayloadTier {
     this.#uploader.offer(versions);
   }
 
+  /** For how long an upload that is under way may still put an object. */
+  readonly uploadDeadlineMs = UPLOAD_DEADLINE_MS;
+
   /** Puts versions from before payloads were kept into the outbox. */
   async takeOver(): Promise<void> {
     const { head, versions } = this.#target;
@@ -194,7 +197,7 @@ export class PayloadTier {
   }
 
   /** Removes all objects of a document's versions up to `ov`, and forgets what was read of them. */
-  async erase(id: unknown, ov: number): Promise<number> {
+  async erase(id: unknown, ov: number): Promise<ErasedObjects> {
     this.#reader.forget();
     await this.#owned();
     return eraseObjects(this.#target, id, ov);

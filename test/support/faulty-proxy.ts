@@ -13,6 +13,7 @@ import type { AddressInfo, Socket } from 'node:net';
  * - `lose-answer`: the request arrives, and the connection breaks before its answer.
  * - `refuse`: the connection breaks at once.
  * - `busy`: the answer is 503 SlowDown.
+ * - `hold`: it arrives only once `release` is called, whether anyone still waits for its answer or not.
  */
 export type Fault =
   | 'pass'
@@ -23,7 +24,8 @@ export type Fault =
   | 'swallow'
   | 'lose-answer'
   | 'refuse'
-  | 'busy';
+  | 'busy'
+  | 'hold';
 
 export interface SeenRequest {
   readonly method: string;
@@ -40,6 +42,8 @@ export interface FaultyProxy {
   /** What was asked since the last `reset`. */
   readonly requests: readonly SeenRequest[];
   reset(): void;
+  /** Lets what is held arrive, and tells when it has been answered. */
+  release(): Promise<void>;
   /** How many requests wait for the end of their answer on a connection that is open. */
   waiting(): number;
   close(): Promise<void>;
@@ -48,13 +52,16 @@ export interface FaultyProxy {
 export async function faultyProxy(target: string): Promise<FaultyProxy> {
   const requests: SeenRequest[] = [];
   const sockets = new Set<Socket>();
+  const held: (() => Promise<void>)[] = [];
   let waiting = 0;
   const server = createServer((incoming, answer) => {
     const seen = { method: incoming.method ?? '', path: incoming.url ?? '', number: requests.length };
     requests.push(seen);
     waiting++;
     answer.once('close', () => waiting--);
-    forward(new URL(target), incoming, answer, proxy.fault(seen));
+    const fault = proxy.fault(seen);
+    if (fault === 'hold') held.push(holding(new URL(target), incoming));
+    else forward(new URL(target), incoming, answer, fault);
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -68,6 +75,9 @@ export async function faultyProxy(target: string): Promise<FaultyProxy> {
     reset() {
       requests.length = 0;
       proxy.fault = () => 'pass';
+    },
+    async release() {
+      await Promise.all(held.splice(0).map((send) => send()));
     },
     waiting: () => waiting,
     async close() {
@@ -100,6 +110,25 @@ function forward(target: URL, incoming: IncomingMessage, answer: ServerResponse,
     first = false;
   });
   incoming.once('end', () => upstream.end());
+}
+
+/** Takes a request in; the result sends it on. */
+function holding(target: URL, incoming: IncomingMessage): () => Promise<void> {
+  const { method, url: path, headers } = incoming;
+  const pieces: Buffer[] = [];
+  incoming.on('data', (piece: Buffer) => pieces.push(piece));
+  const arrived = new Promise<void>((resolve) => incoming.once('end', () => resolve()));
+  return async () => {
+    await arrived;
+    await new Promise<void>((resolve, reject) => {
+      const upstream = request({ hostname: target.hostname, port: target.port, method, path, headers }, (answer) => {
+        answer.resume();
+        answer.once('end', () => resolve());
+      });
+      upstream.once('error', reject);
+      upstream.end(Buffer.concat(pieces));
+    });
+  };
 }
 
 function sendBody(response: IncomingMessage, answer: ServerResponse, fault: Fault): void {
