@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks';
+
 /** What of Mongoose's collection keeps calls until the connection is open. */
 interface Buffering {
   readonly queue: (readonly [call: Call, args: unknown])[];
@@ -11,7 +13,8 @@ const names = new WeakMap<Call, string>();
 
 /**
  * Lets calls that wait for the connection be made on the very collection they were made on. Mongoose 8 keeps their
- * names, and would make them on its own one, past whatever stands before it; Mongoose 9 keeps functions.
+ * names, and would make them on its own one, past whatever stands before it, and as calls of whoever opens the
+ * connection; Mongoose 9 keeps functions.
  */
 export const bufferedCalls: PropertyDescriptorMap = {
   addQueue: {
@@ -32,7 +35,7 @@ export const bufferedCalls: PropertyDescriptorMap = {
 };
 
 function named(collection: Methods, name: string): Call {
-  const call: Call = (...args) => collection[name]?.(...args);
+  const call: Call = AsyncResource.bind((...args: unknown[]) => collection[name]?.(...args));
   names.set(call, name);
   return call;
 }
