@@ -11,6 +11,8 @@ export interface ChronosContext extends Attribution {
 export interface EffectiveOptions extends ChronosWriteOptions {
   /** Is told the bookkeeping of the version that the write makes. Gives the way back, should that not be committed. */
   readonly made?: ((system: SystemFields) => () => void) | undefined;
+  /** Makes a version of the document that a replacement meets, even where it is the same already. */
+  readonly always?: boolean | undefined;
 }
 
 /** What is in force around a write. */

@@ -22,10 +22,23 @@ export { versioned } from './api/versioned.ts';
 export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
 export type { Admin } from './client/admin.ts';
-export { Chronos, type CloseOptions, type CollectionRoute, type Operations } from './client/chronos.ts';
+export { Chronos, type CloseOptions, type CollectionRoute } from './client/chronos.ts';
 export { initChronos } from './client/init-chronos.ts';
+export type { Item, ItemMeta, ItemSystem } from './client/item.ts';
 export type { Layered, Layers, LayersOptions, LayersRoute, Merged } from './client/layers.ts';
+export type { ItemListOptions, ItemPage } from './client/list-items.ts';
+export type { MetaQuery, Operations } from './client/operations.ts';
+export type { ItemOptions, ReadItemOptions, Reference } from './client/read-item.ts';
 export type { Tenants } from './client/tenants.ts';
+export type {
+  Created,
+  Deleted,
+  EnrichItemOptions,
+  ItemWriteOptions,
+  Restored,
+  Updated,
+  Written,
+} from './client/write-item.ts';
 export type { Clock } from './clock.ts';
 export {
   type ChronosConfig,

@@ -263,16 +263,18 @@ function erasureTargets(administered: Administered, target: HardDeleteTarget): E
   return { ids: ('ids' in target ? target.ids : [target.id]).map((id) => administered.cast(id)) };
 }
 
-/**
- * A filter as the model's own queries send it: cast by the schema, narrowed to the discriminator of the model and to its
- * part of the collection.
- */
-function castFilter(model: Model<unknown>, filter: Readonly<Record<string, unknown>> = {}): Filter {
+/** A filter as it is sent to the server: that of the model, narrowed to its part of the collection. */
+function castFilter(model: Model<unknown>, filter?: Readonly<Record<string, unknown>>): Filter {
+  const own = modelFilter(model, filter);
+  const rows = rowsOf(model);
+  return rows === undefined ? own : (rows.filter(own) as Filter);
+}
+
+/** A filter as the model's own queries have it: cast by the schema, and narrowed to the discriminator of the model. */
+export function modelFilter(model: Model<unknown>, filter: Readonly<Record<string, unknown>> = {}): Filter {
   const cast = model.find().cast(model as never, { ...filter }) as Filter;
   const { discriminatorMapping: mapping } = model.schema as unknown as {
     discriminatorMapping?: { key: string; value: unknown; isRoot: boolean };
   };
-  const ofKind = mapping === undefined || mapping.isRoot ? cast : { ...cast, [mapping.key]: mapping.value };
-  const rows = rowsOf(model);
-  return rows === undefined ? ofKind : (rows.filter(ofKind) as Filter);
+  return mapping === undefined || mapping.isRoot ? cast : { ...cast, [mapping.key]: mapping.value };
 }

@@ -15,8 +15,8 @@ import { type RestoreTarget, type VersionWriteOptions, WriteVersions } from './w
 /** Puts the library's statics, methods and query helper on a model, except where the schema uses the name itself. */
 export function installApi(model: AnyModel, options: ChronosOptions, install: (model: AnyModel) => void): void {
   if (isVersioned(model)) return;
-  Object.defineProperty(model, INSTALLED, { value: true });
   const verbsOf = verbsByModel(model, options);
+  Object.defineProperty(model, INSTALLED, { value: verbsOf });
   defineMissing(model, statics(verbsOf));
   defineMissing(model.prototype, methods(verbsOf));
   defineMissing(queryPrototype(model), {
@@ -40,7 +40,13 @@ export function isVersioned(model: object): boolean {
   return INSTALLED in model;
 }
 
-interface Verbs {
+/** The verbs of a model whose schema has the plugin, for callers that want other answers of them than documents. */
+export function verbsBehind(model: AnyModel): Verbs {
+  return (model as unknown as { readonly [INSTALLED]: VerbsOf })[INSTALLED](model);
+}
+
+/** What a model can do. */
+export interface Verbs {
   readonly versioned: VersionedModel;
   readonly reading: ReadHistory;
   readonly writing: WriteVersions;

@@ -4,16 +4,13 @@ import { ConfigError, NotFoundError } from '../errors.ts';
 import { diffDocuments, toJsonPatch } from '../history/diff.ts';
 import {
   contentOf,
-  type Deletion,
-  deletedVersion,
   type Page,
   requireVersion,
   type StoredVersion,
   storedHead,
-  storedVersion,
-  storedVersionAt,
   storedVersions,
 } from '../history/document-history.ts';
+import { findVersion, type Which } from '../history/find-version.ts';
 import { type Version, VersionList, versionOf } from '../history/version.ts';
 import type { PresignBlobsOptions, PresignedBlob } from '../payload/presign-blobs.ts';
 import type { Instant, RawDocument } from '../types.ts';
@@ -58,29 +55,15 @@ export class ReadHistory {
   }
 
   async getLatest(id: unknown, options: VersionReadOptions = {}): Promise<unknown> {
-    const store = await this.#versioned.store();
-    const cast = this.#versioned.cast(id);
-    const head = await storedHead(store, cast, this.#versioned.session(options));
-    if (head !== undefined) return this.#versioned.currentDocument(store, head, options);
-    return this.#deleted(store, cast, {}, options);
+    return this.#shown(id, 'latest', options);
   }
 
   async getVersion(id: unknown, ov: number, options: VersionReadOptions = {}): Promise<unknown> {
-    const store = await this.#versioned.store();
-    const cast = this.#versioned.cast(id);
-    const version = await storedVersion(store, cast, ov, this.#versioned.session(options));
-    if (version === undefined) return null;
-    if (version.system.deleted === true) return this.#deleted(store, cast, { ov }, options);
-    return this.#versioned.pastDocument(store, version, options);
+    return this.#shown(id, { ov }, options);
   }
 
   async getAsOf(id: unknown, at: Instant, options: VersionReadOptions = {}): Promise<unknown> {
-    const store = await this.#versioned.store();
-    const cast = this.#versioned.cast(id);
-    const point = this.#versioned.point(at);
-    const version = await storedVersionAt(store, cast, point, this.#versioned.session(options));
-    if (version === undefined) return this.#deleted(store, cast, { at: point }, options);
-    return this.#versioned.pastDocument(store, version, options, point);
+    return this.#shown(id, { at: this.#versioned.point(at) }, options);
   }
 
   async presign(id: unknown, options: PresignVersionOptions = {}): Promise<Readonly<Record<string, PresignedBlob>>> {
@@ -106,11 +89,16 @@ export class ReadHistory {
     return options.format === 'json-patch' ? toJsonPatch(changes) : changes;
   }
 
-  /** A deleted document as it last was, with the deletion in its bookkeeping; only on request. */
-  async #deleted(store: Store, id: unknown, deletion: Deletion, options: VersionReadOptions): Promise<unknown> {
-    if (options.includeDeleted !== true) return null;
-    const last = await deletedVersion(store, id, deletion, this.#versioned.session(options));
-    return last === undefined ? null : this.#versioned.deletedDocument(store, last, options);
+  /** A version as a document: one that can be saved only where it is the current one. */
+  async #shown(id: unknown, which: Which, options: VersionReadOptions): Promise<unknown> {
+    const store = await this.#versioned.store();
+    const cast = this.#versioned.cast(id);
+    const session = this.#versioned.session(options);
+    const found = await findVersion(store, cast, which, options.includeDeleted === true, session);
+    if (found === undefined) return null;
+    if (found.isDeleted) return this.#versioned.deletedDocument(store, found.version, options);
+    if (which === 'latest') return this.#versioned.currentDocument(store, found.version, options);
+    return this.#versioned.pastDocument(store, found.version, options, 'at' in which ? which.at : undefined);
   }
 
   async *#versions(id: unknown, options: HistoryOptions): AsyncGenerator<Version<unknown>> {

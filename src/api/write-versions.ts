@@ -3,7 +3,7 @@ import type { Committer } from '../commit/committer.ts';
 import { enrichDocument } from '../enrich/enrich.ts';
 import { requireVersion, type StoredVersion, storedHead } from '../history/document-history.ts';
 import { restoreVersion } from '../restore/restore.ts';
-import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import type { ChronosWriteOptions, RawDocument, SystemFields } from '../types.ts';
 import type { VersionedModel } from './versioned-model.ts';
 
 /** Options of the calls that write a version of their own. */
@@ -33,6 +33,21 @@ export class WriteVersions {
     patch: RawDocument | readonly RawDocument[],
     options: EnrichOptions = {},
   ): Promise<unknown> {
+    await this.madeByEnrich(id, patch, options);
+    return this.#latest(id, options);
+  }
+
+  async restore(id: unknown, target: RestoreTarget, options: VersionWriteOptions = {}): Promise<unknown> {
+    await this.madeByRestore(id, target, options);
+    return this.#latest(id, options);
+  }
+
+  /** Enriches a document, and tells the bookkeeping of the version that this made, if it did. */
+  async madeByEnrich(
+    id: unknown,
+    patch: RawDocument | readonly RawDocument[],
+    options: EnrichOptions = {},
+  ): Promise<SystemFields | undefined> {
     const { session: _given, includeDeleted = false, ...chronos } = options;
     const session = this.#versioned.session(options);
     const committer = await this.#versioned.committer();
@@ -42,11 +57,15 @@ export class WriteVersions {
     for (const one of patches) this.#versioned.rows?.requireOwn(one);
     const attribution = this.#versioned.attribution(chronos);
     const enriched = enrichDocument(this.#versioned.model, committer, target, patches, attribution, { session });
-    await this.#versioned.written(enriched);
-    return this.#latest(committer, cast, session);
+    return this.#versioned.written(enriched);
   }
 
-  async restore(id: unknown, target: RestoreTarget, options: VersionWriteOptions = {}): Promise<unknown> {
+  /** The same of a restore. */
+  async madeByRestore(
+    id: unknown,
+    target: RestoreTarget,
+    options: VersionWriteOptions = {},
+  ): Promise<SystemFields | undefined> {
     const { session: _given, ...chronos } = options;
     this.#versioned.requireVersioning('restore a document of');
     const session = this.#versioned.session(options);
@@ -54,12 +73,12 @@ export class WriteVersions {
     const cast = this.#versioned.cast(id);
     const source = await this.#source(committer, cast, target, session);
     const restored = restoreVersion(committer, source, this.#versioned.attribution(chronos), { session });
-    await this.#versioned.written(restored);
-    return this.#latest(committer, cast, session);
+    return this.#versioned.written(restored);
   }
 
-  async #latest({ store }: Committer, id: unknown, session: DriverOptions['session']): Promise<unknown> {
-    const head = await storedHead(store, id, session ?? undefined);
+  async #latest(id: unknown, options: VersionWriteOptions): Promise<unknown> {
+    const store = await this.#versioned.store();
+    const head = await storedHead(store, this.#versioned.cast(id), this.#versioned.session(options));
     return head === undefined ? null : this.#versioned.currentDocument(store, head, {});
   }
 

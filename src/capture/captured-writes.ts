@@ -132,12 +132,13 @@ export class CapturedWrites {
   }
 
   #delete(method: DeleteMethod, filter: Filter, given: GivenOptions): Promise<unknown> {
-    return this.#write(method, given, async (options, chronos) => {
+    const carryOut = async (options: DriverOptions, chronos: EffectiveOptions) => {
       const asked = options.explain !== undefined;
       if (asked) return (this.#native[method] as unknown as NativeMethod).call(this.#native, filter, options);
       const write = { kind: 'delete', method, filter: filter ?? {}, options, chronos } as const;
-      return (await this.#committer.write(write)).result;
-    });
+      return told(await this.#committer.write(write), chronos, options);
+    };
+    return this.#write(method, given, carryOut, pinnedId(filter ?? {}));
   }
 
   /**

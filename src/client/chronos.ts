@@ -3,20 +3,16 @@ import type { ChronosModelType } from '../api/model-type.ts';
 import type { ResolvedConfig } from '../config/resolved-config.ts';
 import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
 import type { Registry } from '../tenancy/registry.ts';
-import type { RouteContext } from '../types.ts';
+import type { RawDocument, RouteContext } from '../types.ts';
 import { Admin } from './admin.ts';
+import { Items } from './items.ts';
 import { Layers, type LayersRoute } from './layers.ts';
+import { Operations } from './operations.ts';
 import { Tenants } from './tenants.ts';
 
 /** A collection at a place. */
 export interface CollectionRoute extends RouteContext {
   readonly collection: string;
-}
-
-/** What can be done with a collection at a place. */
-export interface Operations {
-  /** The Mongoose model. */
-  readonly model: EntityModel<EntityClass>;
 }
 
 export interface CloseOptions {
@@ -57,13 +53,17 @@ export class Chronos {
   }
 
   /**
-   * A collection at the place that a route names. Throws as `model` does.
+   * A collection at the place that a route names, be it an entity's or one of which no class says what it holds. Throws as
+   * `model` does.
    *
    * @example
-   * chronos.with({ key: 'runtime-tenant-a', collection: 'users' }).model;
+   * const users = chronos.with({ key: 'runtime-tenant-a', collection: 'users' });
+   * const { id } = await users.create({ email: 'x@y.z' }, 'ana', 'sign-up');
+   * await users.getAsOf(id, '2026-01-01T00:00:00Z');
    */
-  with({ collection, ...route }: CollectionRoute): Operations {
-    return { model: this.#registry.modelOf(collection, route) as unknown as EntityModel<EntityClass> };
+  with<T extends object = RawDocument>({ collection, ...route }: CollectionRoute): Operations<T> {
+    const model = this.#registry.modelOf(collection, route);
+    return new Operations(new Items(model, this.#registry.isSchemaless(model)));
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import type { EffectiveOptions } from '../context.ts';
 import type { ChronosWriteOptions, Op, RawDocument, SystemFields } from '../types.ts';
 
 export type Filter = mongo.Filter<RawDocument>;
@@ -28,7 +29,7 @@ export type UpdateOperators = Readonly<Record<string, Readonly<Record<string, un
 interface Write {
   readonly filter: Filter;
   readonly options: DriverOptions;
-  readonly chronos: ChronosWriteOptions;
+  readonly chronos: EffectiveOptions;
 }
 
 /** A driver call that changes at most one existing document, or (an upsert) creates it. */
@@ -87,7 +88,7 @@ export interface Outcome {
   readonly deleted: number;
   readonly inserted: number;
   readonly upsertedId?: unknown;
-  /** The bookkeeping of the version that a plain insert or update made; not known of upserts. */
+  /** The bookkeeping of the version that a plain insert, update or delete made; not known of upserts. */
   readonly system?: SystemFields | undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { RawDocument, SystemFields } from '../types.ts';
 import { type CapturedDelete, type CapturedUpdate, type Outcome, returnsDocument } from './captured-write.ts';
+import { type Stamp, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { PreImage } from './version-record.ts';
 
@@ -30,8 +31,9 @@ export const results = {
     const result = resultOf(write, () => decoded(store, write, bytes), 1, 1);
     return { ...NOTHING, matched: 1, modified: 1, result, system };
   },
-  deleted(store: Store, write: CapturedDelete, pre: PreImage): Outcome {
-    return { ...NOTHING, deleted: 1, result: resultOf(write, () => decoded(store, write, pre.bytes), 1, 1) };
+  deleted(store: Store, write: CapturedDelete, pre: PreImage, stamp: Stamp): Outcome {
+    const result = resultOf(write, () => decoded(store, write, pre.bytes), 1, 1);
+    return { ...NOTHING, deleted: 1, result, system: tombstone(pre.system, stamp) };
   },
 };
 

@@ -58,7 +58,7 @@ export async function writeAtOnce(
   checkExpected(store, write, pre.id, pre.system.ov);
   if (write.kind === 'delete') {
     await keepDeleted(store, tx, [{ pre, stamp }]);
-    return results.deleted(store, write, pre);
+    return results.deleted(store, write, pre, stamp);
   }
   if (verdict(store.bson, write.change, pre) === 'same') {
     await tx.session.abortTransaction();

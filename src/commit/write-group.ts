@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
 import { type Kind, kindOf } from '../bson/kind.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
-import type { CapturedDelete, CapturedUpdate, Change, Filter, Outcome, SendableChange } from './captured-write.ts';
+import type { CapturedDelete, CapturedUpdate, Filter, Outcome, SendableChange } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { areNeutral } from './driver-options.ts';
 import { type Deleted, keepDeleted, keepSuperseded, type Superseded } from './keep-records.ts';
@@ -39,7 +39,7 @@ export class GroupNotDistinct extends Error {}
 export function isGroupable(store: Store, write: GroupableWrite): boolean {
   const { options } = write;
   // A number taken for a change that turns out to be none can only be given back by whoever took the last one.
-  if (store.collectionVersion && write.kind === 'update' && !isForeseeable(write.change)) return false;
+  if (store.collectionVersion && write.kind === 'update' && !isForeseeable(write)) return false;
   return (
     pinnedId(write.filter) !== undefined &&
     areNeutral(options) &&
@@ -48,8 +48,8 @@ export function isGroupable(store: Store, write: GroupableWrite): boolean {
   );
 }
 
-function isForeseeable(change: Change): boolean {
-  return change.form === 'computed' || isDecidable(change);
+function isForeseeable({ change, chronos }: CapturedUpdate): boolean {
+  return change.form === 'computed' || chronos.always === true || isDecidable(change);
 }
 
 /** A member on its way: the document it met, if any, and what is to be done to it. */
@@ -289,7 +289,7 @@ function settled(
     case 'same':
       return { outcome: results.unchanged(store, member.write, member.pre) };
     case 'delete':
-      return { outcome: results.deleted(store, member.write, member.pre) };
+      return { outcome: results.deleted(store, member.write, member.pre, member.stamp) };
     case 'update': {
       const { write, pre, next } = member;
       if (unchanged.has(member)) return { outcome: results.unchanged(store, write, pre) };

@@ -34,7 +34,7 @@ export async function writeOutright(store: Store, write: OperatorUpdate | Captur
     : swap(store, write, stamp, { writeConcern }));
   if (bytes === undefined) return results.missed(write);
   const pre = preImage(store.bson, bytes);
-  if (write.kind === 'delete') return results.deleted(store, write, pre);
+  if (write.kind === 'delete') return results.deleted(store, write, pre, stamp);
   if (verdict(store.bson, write.change, pre) !== 'same') {
     return results.updated(store, write, pre, nextSystem(pre.system, stamp));
   }

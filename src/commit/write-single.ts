@@ -22,7 +22,7 @@ import { findPastLife } from './past-life.ts';
 import { isAway, needsPayload, requireWhole } from './payload-away.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results, unchangedCount } from './results.ts';
-import { insertedSystem, nextSystem, type PastLife, type Stamp } from './stamp.ts';
+import { insertedSystem, nextSystem, type PastLife, type Stamp, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { fieldOf, type PreImage, preImage } from './version-record.ts';
@@ -111,10 +111,10 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
 
 /**
  * A change worked out from the document has been told apart from a non-change already. Where only a part of the document
- * is at hand, which a replacement can do with, it counts as one.
+ * is at hand, which a replacement can do with, it counts as one; so it does where a version is wanted anyway.
  */
 export function judged(store: Store, write: CapturedUpdate, change: SendableChange, pre: PreImage): Verdict {
-  const isTold = write.change.form === 'computed' || isAway(pre);
+  const isTold = write.change.form === 'computed' || write.chronos.always === true || isAway(pre);
   return isTold ? 'changes' : verdict(store.bson, change, pre);
 }
 
@@ -122,7 +122,7 @@ async function deleteFound(store: Store, tx: Transaction, write: CapturedDelete,
   const stamp = stampOf(store, tx, write);
   const result = await callDelete(store, tx, write, pinnedTo(write.filter, pre.id, write.options.collation));
   await keepDeleted(store, tx, [{ pre, stamp }]);
-  return { ...NOTHING, result, deleted: 1 };
+  return { ...NOTHING, result, deleted: 1, system: tombstone(pre.system, stamp) };
 }
 
 /** Nothing matches. The caller's own call still runs, for the server's result or its complaint. */

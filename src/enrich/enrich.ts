@@ -9,7 +9,7 @@ import type { Store } from '../commit/store.ts';
 import { entriesOf, fieldOf } from '../commit/version-record.ts';
 import { ConfigError, NotFoundError } from '../errors.ts';
 import { deletedVersion, type StoredVersion, storedHead } from '../history/document-history.ts';
-import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import type { ChronosWriteOptions, RawDocument, SystemFields } from '../types.ts';
 import { castPatch } from './cast-patch.ts';
 import { checkedPatch, PatchRefused } from './checked-patch.ts';
 import { deepMerge } from './deep-merge.ts';
@@ -26,6 +26,7 @@ export interface EnrichTarget {
  * same transaction replaces, so that enrichments made at the same time all take effect; what no patch names keeps its
  * bytes. Validators see the document as it was read just before, and run for the fields that a patch names.
  *
+ * @returns the bookkeeping of the version that was made, if one was by this very call
  * @throws NotFoundError; ConfigError for no patch, or one that cannot be merged; and Mongoose's own CastError,
  *   StrictModeError and ValidationError for what the schema does not allow
  */
@@ -36,11 +37,13 @@ export async function enrichDocument(
   patches: readonly RawDocument[],
   chronos: ChronosWriteOptions,
   options: DriverOptions,
-): Promise<void> {
+): Promise<SystemFields | undefined> {
   const checked = checkedPatches(model, patches);
-  await once(committer.store, chronos, options.session, (session) =>
-    enrich(model, committer, target, checked, chronos, { ...options, session }),
-  );
+  let made: SystemFields | undefined;
+  await once(committer.store, chronos, options.session, async (session) => {
+    made = await enrich(model, committer, target, checked, chronos, { ...options, session });
+  });
+  return made;
 }
 
 async function enrich(
@@ -50,7 +53,7 @@ async function enrich(
   patches: readonly AnyDocument[],
   chronos: ChronosWriteOptions,
   options: DriverOptions,
-): Promise<void> {
+): Promise<SystemFields | undefined> {
   const { store } = committer;
   const source = await sourceOf(store, target, options);
   const kind = kindOf(model, store, source);
@@ -58,13 +61,14 @@ async function enrich(
   const merged = merge(source.bytes);
   if (merged !== undefined) await validate(kind, store, merged, patches);
   try {
-    if (source.isHead) await replace(committer, target, merge, chronos, options);
-    else await bringBack(committer, source, merged ?? content(decodeExact(store.bson, source.bytes)), chronos, options);
+    if (source.isHead) return await replace(committer, target, merge, chronos, options);
+    const brought = merged ?? content(decodeExact(store.bson, source.bytes));
+    return await bringBack(committer, source, brought, chronos, options);
   } catch (error) {
     const overtaken = error instanceof NotFoundError || (!source.isHead && isDuplicateKey(error));
     if (!target.includeDeleted || !overtaken || options.session?.inTransaction()) throw error;
     // Somebody else has deleted the document or brought it back in between.
-    await enrich(model, committer, { ...target, includeDeleted: false }, patches, chronos, options);
+    return enrich(model, committer, { ...target, includeDeleted: false }, patches, chronos, options);
   }
 }
 
@@ -184,8 +188,8 @@ async function replace(
   compute: Merge,
   chronos: ChronosWriteOptions,
   options: DriverOptions,
-): Promise<void> {
-  const { matched } = await committer.write({
+): Promise<SystemFields | undefined> {
+  const { matched, system } = await committer.write({
     kind: 'update',
     method: 'replaceOne',
     op: 'ENRICH',
@@ -195,6 +199,7 @@ async function replace(
     options,
   });
   if (matched === 0) throw new NotFoundError(committer.store.head.collectionName, id);
+  return system;
 }
 
 /** Puts a deleted document back, with its own id in the place of its record's. */
@@ -204,9 +209,10 @@ async function bringBack(
   merged: Map<string, unknown>,
   chronos: ChronosWriteOptions,
   options: DriverOptions,
-): Promise<void> {
+): Promise<SystemFields | undefined> {
   const key = topLevel(committer.store.bson, bytes, '_id') as ExactDocument;
   const id = fieldOf(key, 'id');
   const document = new Map([...merged, ['_id', id]]);
-  await committer.insert({ kind: 'insert', op: 'ENRICH', id, document, repeats: system.ov, chronos, options });
+  const insert = { kind: 'insert', op: 'ENRICH', id, document, repeats: system.ov, chronos, options } as const;
+  return (await committer.insert(insert)).system;
 }

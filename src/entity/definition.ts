@@ -27,6 +27,8 @@ export interface EntityDefinition {
   readonly indexed: readonly string[];
   /** Properties that hold bytes as base64 strings. */
   readonly base64: Readonly<Record<string, Base64Options>>;
+  /** Properties that must be there. */
+  readonly required: readonly string[];
   readonly versioning: ChronosPluginOptions;
   /** The entity this one extends, of whose collection its documents are a part. */
   readonly base?: EntityDefinition | undefined;
@@ -86,6 +88,7 @@ function define(entity: EntityClass, options: EntityOptions): EntityDefinition {
     tenantField: base === undefined ? options.tenantField : base.tenantField,
     indexed: marked.indexed,
     base64: marked.base64,
+    required: marked.required,
     versioning: base?.versioning ?? versioningOf(options),
     base,
     discriminatorValue: discriminatorValueOf(entity),

@@ -96,7 +96,7 @@ function typeAt(schema: Schema, path: string): SchemaType | typeof ANYTHING | un
     if (type.schema !== undefined) return typeAt(type.schema, rest);
     return type.instance === 'Mixed' || type.instance === 'Map' ? ANYTHING : undefined;
   }
-  return undefined;
+  return (schema as unknown as { options: { strict?: unknown } }).options.strict === false ? ANYTHING : undefined;
 }
 
 function unknown(entity: string, path: string, option: string): EntityDefinitionError {

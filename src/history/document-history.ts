@@ -193,6 +193,11 @@ function inSession(session: mongo.ClientSession | undefined): { session?: mongo.
   return session === undefined ? {} : { session };
 }
 
+/** The same store for reading, with rows that are put together in another way than whole. */
+export function readingBy(store: Store, whole: (row: Uint8Array) => Uint8Array | Promise<Uint8Array>): Store {
+  return Object.create(store, { payload: { value: { whole } } }) as Store;
+}
+
 /** The content of a version as the driver gives documents: its own `_id`, and its bookkeeping only if that is shown. */
 export function contentOf(store: Store, { bytes, isHead }: StoredVersion, visible = false): RawDocument {
   const stored = store.bson.deserialize(bytes) as RawDocument;

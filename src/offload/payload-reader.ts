@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { decodeBody } from '../payload/body-codec.ts';
 import type { Digest } from '../payload/digest.ts';
-import { joinDocument } from '../payload/join-document.ts';
+import { joinDocument, referencesIn } from '../payload/join-document.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { Bson, PayloadReference, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
@@ -40,6 +40,13 @@ export class PayloadReader {
       ...references.map(async (reference) => ({ reference, bytes: await this.#blob(reference.blobKey, reference) })),
     ]);
     return underIdOf(row, joinDocument({ inline: row, body, blobs }));
+  }
+
+  /** The same, but for the blobs: in their places stand their references, and none of them is read. */
+  async withReferences(row: Uint8Array): Promise<Uint8Array> {
+    const { state, payload, blobs = [] } = systemOfBytes(this.#bson, row);
+    if (state !== 'processed' || payload === undefined) return referencesIn(row, blobs);
+    return underIdOf(row, joinDocument({ inline: row, body: await this.#body(payload), blobs: [] }));
   }
 
   /** Forgets what was read. */

@@ -159,6 +159,11 @@ export class PayloadTier {
     return this.#reader.whole(row);
   }
 
+  /** The row with all of its document but the blobs, in whose places stand their references. */
+  withReferences(row: Uint8Array): Promise<Uint8Array> {
+    return this.#reader.withReferences(row);
+  }
+
   /** Puts what is missing of documents back into MongoDB. It is no change of them, and makes no version. */
   async bringBack(documents: readonly Away[], session: mongo.ClientSession | undefined): Promise<void> {
     const { bson, head } = this.#target;

@@ -1,9 +1,10 @@
 import { BsonType, encodedSize, findElement } from '../bson/elements.ts';
 import { RawWriter } from '../bson/raw-writer.ts';
-import { rebuild, withElement } from '../bson/rebuild.ts';
+import { type RawValue, rebuild, withElement } from '../bson/rebuild.ts';
 import type { BlobReference } from '../types.ts';
 import { encodeBase64 } from './base64-text.ts';
 import { isLeaf, type PathTree, pathTree } from './path-tree.ts';
+import { placeholder } from './split-document.ts';
 
 /** A blob and where in the document it goes. */
 export interface JoinBlob {
@@ -33,19 +34,32 @@ export function joinDocument({ inline, body, blobs }: JoinParts): Uint8Array {
   const whole =
     blobs.length === 0
       ? body
-      : withBlobs(body, 0, encodedSize(body), pathTree(blobs.map((blob) => [blob.reference.path, blob])));
+      : withValues(body, 0, encodedSize(body), pathTree(blobs.map((blob) => [blob.reference.path, encodedText(blob)])));
   return withSystemOf(inline, whole);
 }
 
-function withBlobs(bytes: Uint8Array, offset: number, end: number, tree: PathTree<JoinBlob>): Uint8Array {
+/**
+ * A whole document with references in the places of its blobs, as its stored JSON has them.
+ *
+ * @throws MismatchedParts
+ */
+export function referencesIn(document: Uint8Array, blobs: readonly BlobReference[]): Uint8Array {
+  if (blobs.length === 0) return document;
+  const values = blobs.map((blob): Placed => [blob.path, { type: BsonType.object, bytes: placeholder(blob) }]);
+  return withValues(document, 0, encodedSize(document), pathTree(values));
+}
+
+type Placed = readonly [path: readonly string[], value: RawValue];
+
+function withValues(bytes: Uint8Array, offset: number, end: number, tree: PathTree<RawValue>): Uint8Array {
   const waiting = new Map(tree);
   const joined = rebuild(bytes, offset, end, (key, { type, value, end: valueEnd }) => {
     const branch = waiting.get(key);
     if (branch === undefined) return 'keep';
     waiting.delete(key);
-    if (isLeaf(branch)) return { type: BsonType.string, bytes: encodedText(branch.leaf) };
+    if (isLeaf(branch)) return branch.leaf;
     if (type !== BsonType.object && type !== BsonType.array) throw mismatch(key);
-    return { type, bytes: withBlobs(bytes, value, valueEnd, branch) };
+    return { type, bytes: withValues(bytes, value, valueEnd, branch) };
   });
   for (const key of waiting.keys()) throw mismatch(key);
   return joined;
@@ -55,10 +69,10 @@ function mismatch(key: string): MismatchedParts {
   return new MismatchedParts(`The body has no place for the blob at ${JSON.stringify(key)}`);
 }
 
-function encodedText({ reference, bytes }: JoinBlob): Uint8Array {
+function encodedText({ reference, bytes }: JoinBlob): RawValue {
   const out = new RawWriter();
   out.string(encodeBase64({ bytes, head: reference.head ?? '' }));
-  return out.bytes();
+  return { type: BsonType.string, bytes: out.bytes() };
 }
 
 function withSystemOf(inline: Uint8Array, whole: Uint8Array): Uint8Array {

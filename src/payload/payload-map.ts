@@ -62,7 +62,7 @@ function resolveBlob(path: string, { contentType, preferredText, textCharset = '
 }
 
 /** The paths that lie in no other. */
-function outermost(paths: readonly string[]): readonly string[] {
+export function outermost(paths: readonly string[]): readonly string[] {
   return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isWithin(path, other)));
 }
 

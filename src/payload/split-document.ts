@@ -169,7 +169,7 @@ function foundBlob(bytes: Uint8Array, rules: BlobRules, path: readonly string[])
 }
 
 /** `{ ref: { contentBucket, blobKey, textKey?, contentType } }`: so the stored JSON tells where its blobs are. */
-function placeholder({ contentBucket, blobKey, textKey, contentType }: BlobReference): Uint8Array {
+export function placeholder({ contentBucket, blobKey, textKey, contentType }: BlobReference): Uint8Array {
   const fields = { contentBucket, blobKey, ...(textKey === undefined ? {} : { textKey }), contentType };
   const out = new RawWriter();
   const document = out.begin();

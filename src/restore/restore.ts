@@ -6,7 +6,7 @@ import { requireUnerased } from '../commit/past-life.ts';
 import type { Store } from '../commit/store.ts';
 import type { StoredVersion } from '../history/document-history.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
-import type { ChronosWriteOptions } from '../types.ts';
+import type { ChronosWriteOptions, SystemFields } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
 
 /**
@@ -14,7 +14,8 @@ import { isCurrent, type Restorable, restorable } from './restorable.ts';
  * the content comes back as it was stored: it is neither cast nor validated, so that an old shape survives a schema
  * that has moved on.
  *
- * @returns whether a version was made: a document that is in that state already stays as it is
+ * @returns the bookkeeping of the version that was made by this very call: a document that is in that state already stays
+ *   as it is
  * @throws VersionNotFoundError when the version is a deletion
  */
 export async function restoreVersion(
@@ -22,12 +23,15 @@ export async function restoreVersion(
   source: StoredVersion,
   chronos: ChronosWriteOptions,
   options: DriverOptions,
-): Promise<boolean> {
+): Promise<SystemFields | undefined> {
   const { store } = committer;
   const version = restorable(store, source);
-  return once(store, chronos, options.session, (session) =>
-    bringBack(committer, version, chronos, { ...options, session }),
-  );
+  let made: SystemFields | undefined;
+  await once(store, chronos, options.session, async (session) => {
+    made = await bringBack(committer, version, chronos, { ...options, session });
+    return made !== undefined;
+  });
+  return made;
 }
 
 /** Replaces the document by the version or, where it is deleted, inserts it again. */
@@ -36,19 +40,18 @@ export async function bringBack(
   version: Restorable,
   chronos: ChronosWriteOptions,
   options: DriverOptions = {},
-): Promise<boolean> {
+): Promise<SystemFields | undefined> {
   const replacing = replacementBy(committer.store, version, chronos, options);
   const replaced = await committer.write(replacing);
-  if (replaced.matched > 0) return replaced.modified > 0;
+  if (replaced.matched > 0) return replaced.system;
   try {
-    await committer.insert(insertOf(version, chronos, options));
-    return true;
+    return (await committer.insert(insertOf(version, chronos, options))).system;
   } catch (error) {
     // Somebody else brought the document back in between; a unique value taken meanwhile stays the caller's error.
     if (!isDuplicateKey(error) || options.session?.inTransaction()) throw error;
     const again = await committer.write(replacing);
     if (again.matched === 0) throw error;
-    return again.modified > 0;
+    return again.system;
   }
 }
 

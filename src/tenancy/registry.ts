@@ -5,6 +5,7 @@ import type { AnyModel } from '../capture/install.ts';
 import type { ResolvedConfig } from '../config/resolved-config.ts';
 import { tenantInContext } from '../context.ts';
 import { bindEntities, type ModelSource, unbind } from '../entity/binding.ts';
+import { isSchemaless } from '../entity/collection-entity.ts';
 import { definitionOf, type EntityDefinition } from '../entity/definition.ts';
 import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
 import { ConfigError, RouteMismatchError, TenantNotFoundError } from '../errors.ts';
@@ -43,7 +44,7 @@ export class Registry implements ModelSource {
 
   constructor(config: ResolvedConfig, mongoose: Mongoose) {
     this.directory = new Directory(config);
-    this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[]);
+    this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[], config.collectionMaps);
     this.#entities = [...this.#templates.definitions()].map(({ target }) => target);
     this.#erasable = config.hardDelete;
     this.#keeping = { versioning: config.versioning };
@@ -66,17 +67,22 @@ export class Registry implements ModelSource {
     return model as unknown as EntityModel<E>;
   }
 
-  /** The entity whose documents are in a collection at a place. */
+  /**
+   * The model of a collection at a place: of the entity whose documents are there or, where no entity has it, one of
+   * documents that may hold anything.
+   *
+   * @throws ConfigError for a name that no such collection may have
+   */
   modelOf(collection: string, route: RouteContext): AnyModel {
     const entities = [...this.#templates.definitions()].filter(
       ({ base, collection: own }) => base === undefined && own === collection,
     );
+    const { database } = this.#place(undefined, { ...route, collection });
+    const { databaseType } = database;
     if (entities.length === 0) {
-      throw new ConfigError({
-        message: `Cannot use the collection ${JSON.stringify(collection)}: no entity has it. Name its entity in initChronos({ entities: [...] })`,
-      });
+      const definition = this.#templates.collection(collection, database.kind === 'shared');
+      return this.#at(this.#place(definition, { ...route, collection }), definition);
     }
-    const { databaseType } = this.#place(undefined, { ...route, collection }).database;
     const [entity, another] = entities.filter((one) => (one.databaseType ?? databaseType) === databaseType);
     if (entity === undefined || another !== undefined) {
       throw new RouteMismatchError({
@@ -84,6 +90,11 @@ export class Registry implements ModelSource {
       });
     }
     return this.#at(this.#place(entity, { ...route, collection }), entity);
+  }
+
+  /** Whether no class says what the documents of a model hold. */
+  isSchemaless({ modelName }: Pick<AnyModel, 'modelName'>): boolean {
+    return this.#templates.named(modelName) === undefined;
   }
 
   /**
@@ -94,7 +105,8 @@ export class Registry implements ModelSource {
   placesOf(tenantId: string): TenantPlace[] {
     return this.directory.placesOf(tenantId).map((place) => {
       const models = this.#modelsAt(place);
-      const definitions = [...this.#templates.definitions()].filter((definition) => belongsTo(definition, place));
+      const all = [...this.#templates.definitions(), ...this.#templates.schemaless()];
+      const definitions = all.filter((definition) => belongsTo(definition, place));
       return { models, all: () => definitions.map((definition) => models.of(definition)) };
     });
   }
@@ -211,7 +223,9 @@ export class Registry implements ModelSource {
 }
 
 /** Whether documents of an entity, and not of one it extends, may be at a tenant's place. */
-function belongsTo({ base, databaseType, tier, tenantField }: EntityDefinition, { database }: Place): boolean {
+function belongsTo(definition: EntityDefinition, { database }: Place): boolean {
+  const { base, databaseType, tier, tenantField } = definition;
+  if (isSchemaless(definition) && database.kind !== 'shared' && tenantField !== undefined) return false;
   if (base !== undefined || (database.kind === 'shared' && tenantField === undefined)) return false;
   return (databaseType ?? database.databaseType) === database.databaseType && (tier ?? 'tenant') === 'tenant';
 }

@@ -1,0 +1,184 @@
+import type { RestoreTarget, EnrichOptions as VersionEnrichOptions } from '../api/write-versions.ts';
+import { type EffectiveOptions, runWithWriteOptions } from '../context.ts';
+import { ConfigError, NotFoundError, OptimisticLockError } from '../errors.ts';
+import { findVersion } from '../history/find-version.ts';
+import type { Attribution, ChronosWriteOptions, RawDocument, SystemFields } from '../types.ts';
+import { checkedData } from './checked-data.ts';
+import { shownItemId } from './item.ts';
+import { checkedOv, type Items } from './items.ts';
+
+/** A write of the client's does not wait for ever, in milliseconds. */
+const DEADLINE_MS = 30_000;
+
+/** What a write made of a document. */
+export interface Written {
+  readonly id: string;
+  /** The number of the version. */
+  readonly ov: number;
+  /** Its number in the collection; null where those are not kept. */
+  readonly cv: number | null;
+}
+
+export interface Created extends Written {
+  readonly createdAt: Date;
+}
+
+export interface Updated extends Written {
+  readonly updatedAt: Date;
+}
+
+export interface Deleted extends Written {
+  readonly deletedAt: Date;
+}
+
+export interface Restored extends Updated {
+  /** The version whose content it has; undefined where it was current already, and nothing was written. */
+  readonly restoredFrom?: number;
+}
+
+/** Who writes, why, and upon which version. */
+export type ItemWriteOptions = Attribution & Pick<ChronosWriteOptions, 'functionId' | 'expectedOv'>;
+export type EnrichItemOptions = ItemWriteOptions & Pick<VersionEnrichOptions, 'includeDeleted'>;
+
+export async function createItem(items: Items, data: unknown, by: Attribution): Promise<Created> {
+  const { model } = items;
+  const { _id: given, _system, ...content } = checkedData(`create a document of ${model.modelName}`, data);
+  const id = newId(items, given);
+  const system = items.areSchemaless
+    ? await versionOf(items, id, by, async () => {
+        await model.collection.insertOne({ _id: id, ...content } as never);
+      })
+    : await savedVersion(items, { ...content, _id: id }, by);
+  return { ...written(id, system), createdAt: system.insertedAt as Date };
+}
+
+/** The whole of the document becomes `data`; its id, and when it was inserted, stay. */
+export async function updateItem(items: Items, id: unknown, data: unknown, by: ItemWriteOptions): Promise<Updated> {
+  const { model } = items;
+  checkedOv(by.expectedOv);
+  const { _id: given, _system, ...content } = checkedData(`update a document of ${model.modelName}`, data);
+  const own = requireId(items, id);
+  if (given !== undefined && shownItemId(items.idOf(given)) !== shownItemId(own)) {
+    throw new ConfigError({
+      message: `Cannot update a document of ${model.modelName} by one of another _id. Leave _id out`,
+    });
+  }
+  const system = await versionOf(items, own, { ...by, always: true }, async () => {
+    if (items.areSchemaless) await model.collection.replaceOne({ _id: own } as never, content as never);
+    else await model.replaceOne({ _id: own }, content as never, { runValidators: true });
+  });
+  return { ...written(own, system), updatedAt: system.updatedAt as Date };
+}
+
+export async function deleteItem(items: Items, id: unknown, by: ItemWriteOptions): Promise<Deleted> {
+  checkedOv(by.expectedOv);
+  const own = requireId(items, id);
+  const system = await versionOf(items, own, by, async () => {
+    await items.model.deleteOne({ _id: own });
+  });
+  return { ...written(own, system), deletedAt: system.deletedAt as Date };
+}
+
+export async function enrichItem(
+  items: Items,
+  id: unknown,
+  patch: unknown,
+  options: EnrichItemOptions,
+): Promise<Updated> {
+  const own = requireId(items, id);
+  const patches = [patch].flat().map((one) => checkedData(`enrich a document of ${items.model.modelName}`, one));
+  const { actor, reason, functionId, includeDeleted } = options;
+  const expectedOv = checkedOv(options.expectedOv);
+  const by = { actor, reason, functionId, expectedOv, includeDeleted, deadlineMs: DEADLINE_MS };
+  const made = await items.run(() => items.verbs.writing.madeByEnrich(own, patches, by));
+  const system = made ?? (await unchanged(items, own, expectedOv));
+  return { ...written(own, system), updatedAt: system.updatedAt as Date };
+}
+
+export async function restoreItem(
+  items: Items,
+  id: unknown,
+  target: RestoreTarget,
+  options: ItemWriteOptions,
+): Promise<Restored> {
+  const { actor, reason, functionId } = options;
+  const expectedOv = checkedOv(options.expectedOv);
+  if ('ov' in target) checkedOv(target.ov);
+  const own = requireId(items, id);
+  const by = { actor, reason, functionId, expectedOv, deadlineMs: DEADLINE_MS };
+  const made = await items.run(() => items.verbs.writing.madeByRestore(own, target, by));
+  const system = made ?? (await unchanged(items, own, expectedOv));
+  const { restoredFrom } = made ?? {};
+  const from = restoredFrom === undefined ? {} : { restoredFrom };
+  return { ...written(own, system), updatedAt: system.updatedAt as Date, ...from };
+}
+
+interface SavedDocument {
+  readonly _system: SystemFields;
+  save(options: object): Promise<unknown>;
+}
+
+async function savedVersion({ model }: Items, content: RawDocument, by: Attribution): Promise<SystemFields> {
+  const Model = model as unknown as new (content: RawDocument) => SavedDocument;
+  const document = new Model(content);
+  await document.save({ chronos: { ...by, deadlineMs: DEADLINE_MS } });
+  return document._system;
+}
+
+/** Ids are made, unless the entity declares ids of its own. */
+function newId({ model }: Items, given: unknown): unknown {
+  const path = model.schema.path('_id') as { options?: { auto?: boolean }; cast(value: unknown): unknown } | undefined;
+  if (path?.options?.auto !== true && given !== undefined) return path?.cast(given) ?? given;
+  if (given === undefined) return new model.base.Types.ObjectId();
+  throw new ConfigError({
+    message: `Cannot create a document of ${model.modelName} with an _id: ids are made. Leave it out`,
+  });
+}
+
+/** @throws NotFoundError for an id that no document can have */
+function requireId(items: Items, given: unknown): unknown {
+  const id = items.idOf(given);
+  if (id === undefined) throw new NotFoundError(items.model.collection.collectionName, given);
+  return id;
+}
+
+/**
+ * Makes the one write about a document, and tells the bookkeeping of the version that it made.
+ *
+ * @throws NotFoundError where it met no document
+ */
+async function versionOf(
+  { model }: Items,
+  id: unknown,
+  by: EffectiveOptions,
+  write: () => Promise<void>,
+): Promise<SystemFields> {
+  let made: SystemFields | undefined;
+  const note = (system: SystemFields) => {
+    made = system;
+    return () => undefined;
+  };
+  const collection = model.collection.collectionName;
+  try {
+    await runWithWriteOptions({ ...by, deadlineMs: DEADLINE_MS, made: note }, { collection, id }, write);
+  } catch (error) {
+    // Whoever names a version of a document that is gone is told that it is gone.
+    if (error instanceof OptimisticLockError && error.actual === null) throw new NotFoundError(collection, id);
+    throw error;
+  }
+  if (made === undefined) throw new NotFoundError(collection, id);
+  return made;
+}
+
+/** The version that a call has met, where it made none. */
+async function unchanged({ verbs, model }: Items, id: unknown, expectedOv: number | undefined): Promise<SystemFields> {
+  const { versioned } = verbs;
+  const which = expectedOv === undefined ? 'latest' : { ov: expectedOv };
+  const found = await findVersion(await versioned.store(), versioned.cast(id), which, true, versioned.session({}));
+  if (found === undefined) throw new NotFoundError(model.collection.collectionName, id);
+  return found.version.system;
+}
+
+function written(id: unknown, { ov, cv }: SystemFields): Written {
+  return { id: shownItemId(id), ov, cv: cv ?? null };
+}
