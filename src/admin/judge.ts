@@ -22,6 +22,10 @@ export type FindingKind =
   | 'gap'
   /** The erasure of a document was begun and is not finished. */
   | 'unfinished-erasure'
+  /** An object that a version refers to is not in its store. */
+  | 'missing-object'
+  /** An object that a version refers to is not what was stored. */
+  | 'damaged-object'
   /** The history collection lacks one of the indexes that it relies on. */
   | 'missing-index'
   /** The history collection came into being without its options. It works, but takes more space. */

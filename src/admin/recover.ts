@@ -22,7 +22,7 @@ export interface RecoverReport extends VerifyReport {
  * the history collection is left as it is and reported.
  *
  * Erasures that were cut short are finished. Any other crash needs no repair, since heads and versions are written in one
- * transaction. Doing it again writes nothing.
+ * transaction. Doing it again writes nothing. Objects are for `verify()` to look at.
  */
 export async function recover(store: Store, ids?: IdRange): Promise<RecoverReport> {
   store.payload?.drain();
@@ -33,20 +33,21 @@ export async function recover(store: Store, ids?: IdRange): Promise<RecoverRepor
   const erasures = await erasuresUnderWay(store, ids);
   await finishErasures(store, erasures);
   if (erasures.length > 0) count('unfinished-erasure', erasures.length);
-  const { counts } = await verify(store, { limit: 0 }, ids);
+  const { counts } = await verify(store, { limit: 0, objects: false }, ids);
   if (counts['missing-index'] !== undefined) {
     forgetVersions(store);
     await ensureVersions(store, undefined);
     count('missing-index', counts['missing-index']);
   }
-  if (!REPAIRABLE.some((kind) => counts[kind] !== undefined)) return { ...(await verify(store, {}, ids)), repaired };
+  if (!REPAIRABLE.some((kind) => counts[kind] !== undefined))
+    return { ...(await verify(store, { objects: false }, ids)), repaired };
   for await (const history of allHistories(store, () => undefined, ids)) {
     const findings = await settledFindings(store, history);
     if (findings.every(isHarmless)) continue;
     const kind = await inTransaction(store, undefined, (tx) => repair(store, tx, history.id));
     if (kind !== undefined) count(kind);
   }
-  return { ...(await verify(store, {}, ids)), repaired };
+  return { ...(await verify(store, { objects: false }, ids)), repaired };
 }
 
 const REPAIRABLE: readonly FindingKind[] = ['unversioned-head', 'reset-head', 'missing-tombstone'];

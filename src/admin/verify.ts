@@ -7,6 +7,7 @@ import { mayBeDropped } from '../retention/require-kept.ts';
 import { shownId } from '../row-id.ts';
 import { allHistories, historyOf, type IdRange } from './histories.ts';
 import { type Finding, type FindingKind, judge, type StoredHistory } from './judge.ts';
+import { ObjectCheck } from './verify-objects.ts';
 
 /** How a collection is verified. */
 export interface VerifyOptions {
@@ -15,6 +16,11 @@ export interface VerifyOptions {
    * @default 1000
    */
   readonly limit?: number | undefined;
+  /**
+   * Where payloads are in object storage: whether the objects that versions refer to are read and checked by their
+   * SHA-256. Otherwise it is asked whether they are there and as long as they were; with `false` not even that.
+   */
+  readonly objects?: boolean | undefined;
   /** Called after every thousand documents, with how many have been looked at. */
   readonly onProgress?: ((documents: number) => void) | undefined;
 }
@@ -36,18 +42,33 @@ const HARMLESS: ReadonlySet<FindingKind> = new Set(['gap', 'implicit-collection'
 
 /**
  * Reads the bookkeeping of a whole collection and reports what no commit of this library leaves behind: the work of
- * writers that do not keep history. It takes no lock, and no more memory for more documents.
+ * writers that do not keep history, and of whatever has befallen its objects. It takes no lock, and no more memory for
+ * more documents.
+ *
+ * @throws StorageError where object storage does not answer
  */
 export async function verify(store: Store, options: VerifyOptions = {}, ids?: IdRange): Promise<VerifyReport> {
   const report = new Report(options.limit ?? MAX_LISTED);
   for (const finding of await judgeCollection(store)) report.add(finding);
   for (const erasure of await erasuresUnderWay(store, ids)) report.add(unfinished(erasure));
+  const objects = objectCheck(store, options.objects, (finding) => report.add(finding));
   for await (const history of allHistories(store, (row) => report.add(orphan(row)), ids)) {
     report.count(history);
     for (const finding of await settledFindings(store, history)) report.add(finding);
+    await objects?.add(history);
     if (report.documents % 1_000 === 0) options.onProgress?.(report.documents);
   }
+  await objects?.end();
   return report.result();
+}
+
+function objectCheck(
+  store: Store,
+  asked: boolean | undefined,
+  onFinding: (finding: Finding) => void,
+): ObjectCheck | undefined {
+  if (store.payload === undefined || asked === false) return undefined;
+  return new ObjectCheck(store, store.payload, asked === true, onFinding);
 }
 
 /**

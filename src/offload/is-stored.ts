@@ -26,8 +26,12 @@ export async function isStored({ json, content }: PayloadStores, system: SystemF
 /** Larger ones are not held as a whole. */
 const LARGE = 2 ** 20;
 
-/** @throws PayloadMissingError; PayloadIntegrityError; StorageError */
-async function readObject(store: PayloadStore, key: string, expected: Digest): Promise<void> {
+/**
+ * Reads an object, to see that it is what was stored.
+ *
+ * @throws PayloadMissingError; PayloadIntegrityError; StorageError
+ */
+export async function readObject(store: PayloadStore, key: string, expected: Digest): Promise<void> {
   if (expected.length > LARGE && (await isStreamed(store, key, expected))) return;
   await store.get(key, { expected });
 }

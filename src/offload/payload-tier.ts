@@ -9,6 +9,7 @@ import { AtOnce } from './at-once.ts';
 import { type ErasedObjects, eraseObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
 import { flipState } from './flip-state.ts';
+import { objectsOf, type ReferredObject } from './inspect-objects.ts';
 import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperseded } from './mark-processed.ts';
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
 import { requireCovered } from './offload-pipeline.ts';
@@ -194,6 +195,11 @@ export class PayloadTier {
   /** Addresses from which anyone can read the blobs of a version for a while. */
   presign({ blobs = [] }: SystemFields, options: PresignBlobsOptions): ReturnType<typeof presignBlobs> {
     return presignBlobs(this.#target.stores.content, blobs, options);
+  }
+
+  /** The objects that a version refers to. */
+  objectsOf(system: SystemFields): readonly ReferredObject[] {
+    return objectsOf(this.#target.stores, system);
   }
 
   /** Removes the objects that nothing refers to. */
