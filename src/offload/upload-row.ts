@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { encodeBody } from '../payload/body-codec.ts';
 import { checkDigest } from '../payload/check-digest.ts';
-import { type Digest, sameDigest } from '../payload/digest.ts';
+import { type Digest, sameDigest, sha256 } from '../payload/digest.ts';
 import { drawIncarnation } from '../payload/incarnation.ts';
 import { blobKeys, type ItemAddress, itemKey, type VersionAddress } from '../payload/payload-key.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
@@ -54,8 +54,8 @@ export const UPLOAD_DEADLINE_MS = 30 * 60_000;
 /**
  * Stores the payload of a version:
  *
- * 1. its blobs are put, then its JSON, each under a key that no other version has; what an earlier version has stored
- *    already is referred to;
+ * 1. its blobs are put, then its JSON, each under a key that nothing else has; what an earlier version has stored already
+ *    is referred to;
  * 2. the row is marked, if it still holds that version: it may have become a version record meanwhile;
  * 3. if it is gone altogether, so is what was put;
  * 4. if what it refers to of an earlier version was condemned before it did, it is stored again as a whole.
@@ -71,10 +71,11 @@ export async function uploadRow(target: Offloading, row: Row, known: readonly Kn
     if (!repeats || !(await isCondemned(target, keysOf(refers)))) return refers;
     return repairRow(target, { ...row, system: { ...row.system, state: 'new', payload } });
   }
-  // Somebody else has put the same under the same keys, and marked the row; what is put for a repair nobody else has.
-  if (row.system.state === 'new-not-synched' && (await isStillThere(target, row))) return refers;
-  await undo();
-  return undefined;
+  // Somebody else has stored the version: the same under the same keys, or under others where one of the two knew less of
+  // earlier versions. Then what was put is left to a sweep, which knows what else may refer to it.
+  const others = row.system.state === 'new-not-synched' ? await referencesOf(target, row) : undefined;
+  if (others === undefined) await undo();
+  return others;
 }
 
 /**
@@ -107,7 +108,8 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   }
   const { bytes, ...facts } = await encodeBody(bson, body);
   const before = known.find(({ payload }) => payload !== undefined && sameDigest(payload, facts))?.payload;
-  const payload = before ?? { key: itemKey(address), ...facts };
+  const repeatsBlobs = fresh.length < found.length;
+  const payload = before ?? { key: itemKey(repeatsBlobs ? beside(address, blobs) : address), ...facts };
   if (before === undefined) {
     put.push(() => stores.json.delete(payload.key, ENTIRELY));
     const options = { contentType: 'application/json', contentEncoding: facts.encoding, signal };
@@ -116,7 +118,16 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   const undo = async () => {
     await Promise.all(put.map((remove) => remove()));
   };
-  return { payload, blobs, repeats: before !== undefined || fresh.length < found.length, undo };
+  return { payload, blobs, repeats: before !== undefined || repeatsBlobs, undo };
+}
+
+/**
+ * Where the JSON of a version is that refers to blobs of earlier ones. It says where they are, so it differs from that of
+ * a process which did not know of them: what is late must not replace it.
+ */
+function beside({ incarnation = '', ...address }: VersionAddress, blobs: readonly BlobReference[]): VersionAddress {
+  const keys = blobs.map(({ blobKey }) => blobKey).join('\n');
+  return { ...address, incarnation: incarnation + sha256(Buffer.from(keys, 'utf8')).slice(0, 16) };
 }
 
 /** A bucket with versioning would keep what was put, for a version that may have been erased. */
@@ -155,13 +166,15 @@ async function marked({ head, versions }: Offloading, row: Row, known: Known): P
   return false;
 }
 
-async function isStillThere({ head, versions }: Offloading, row: Row): Promise<boolean> {
+/** What a version refers to by now; undefined where it is gone. */
+async function referencesOf({ head, versions }: Offloading, row: Row): Promise<Known | undefined> {
+  const projection = { '_system.payload': 1, '_system.blobs': 1 } as const;
   for (const one of whereabouts(row)) {
     const collection = one.isHead ? head : versions;
-    const found = await collection.findOne(versionOf(one), { projection: { _id: 1 } });
-    if (found !== null) return true;
+    const found = await collection.findOne(versionOf(one), { projection });
+    if (found !== null) return (found._system ?? {}) as Known;
   }
-  return false;
+  return undefined;
 }
 
 function whereabouts(row: Row): readonly Row[] {
