@@ -1,3 +1,4 @@
+import { finishedDeleted } from '../commit/erase-document.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
@@ -21,8 +22,9 @@ export interface MarkOptions {
   readonly dryRun?: boolean | undefined;
 }
 
-export async function flush({ payload }: Store, { deadlineMs }: FlushOptions = {}): Promise<void> {
-  await payload?.flush(deadlineMs);
+export async function flush(store: Store, { deadlineMs }: FlushOptions = {}): Promise<void> {
+  await store.payload?.flush(deadlineMs);
+  await finishedDeleted(store);
 }
 
 export async function markByTtl(store: Store, hours: number, options: MarkOptions = {}): Promise<MarkReport> {

@@ -4,6 +4,8 @@ import type { ChronosOptions } from '../config/options.ts';
 export interface Keeping {
   /** Superseded versions. */
   readonly versioning: boolean;
+  /** Deleted documents, with what is kept of them. */
+  readonly logicalDelete: boolean;
 }
 
 const KEEPING = Symbol('chronos keeping');
@@ -14,7 +16,10 @@ export function setKeeping(connection: object, keeping: Keeping): void {
 }
 
 /** What is kept of a model's documents: what the model says, else what its connection does. */
-export function keepingOf(connection: object, { versioning }: Pick<ChronosOptions, 'versioning'>): Keeping {
+export function keepingOf(connection: object, own: Pick<ChronosOptions, keyof Keeping>): Keeping {
   const said = (connection as { readonly [KEEPING]?: Keeping })[KEEPING];
-  return { versioning: versioning ?? said?.versioning ?? true };
+  return {
+    versioning: own.versioning ?? said?.versioning ?? true,
+    logicalDelete: own.logicalDelete ?? said?.logicalDelete ?? true,
+  };
 }

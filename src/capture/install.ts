@@ -169,6 +169,7 @@ function committerOf(
     collectionVersion: options.collectionVersion,
     retention: options.retention,
     versioning: options.versioning !== false,
+    logicalDelete: options.logicalDelete !== false,
     validate: versionCheck(conn.base as unknown as Mongoose, model.modelName, options),
     tenantField: rowsOf(model)?.field,
     /** Not before somebody asks: most tenants are read far more often than written to. */
@@ -207,8 +208,10 @@ function requireSameOptions({ modelName }: AnyModel, store: Store, options: Chro
 }
 
 /** What models of one collection have to agree on. */
-function shared({ collectionVersion, versioning, validate, required = [], payload, retention = {} }: ChronosOptions) {
-  return { collectionVersion, versioning, validate, required, retention, payload: payload !== undefined };
+function shared({ required = [], payload, retention = {}, ...options }: ChronosOptions) {
+  const { collectionVersion, versioning, logicalDelete, validate } = options;
+  const said = { collectionVersion, versioning, logicalDelete, validate };
+  return { ...said, required, retention, payload: payload !== undefined };
 }
 
 /** What of the Mongoose instance behind a connection is not in its types. */

@@ -3,12 +3,13 @@ import type { Filter } from './captured-write.ts';
 import {
   areErasuresWaiting,
   type Erasure,
+  erasuresBegun,
   erasuresUnderWay,
   forgetResults,
   noteErasure,
   settleErasures,
 } from './erasures.ts';
-import { insertRecords } from './keep-records.ts';
+import { insertRecords } from './insert-records.ts';
 import { ensureOperations } from './operations.ts';
 import { lastBefore, lastRecords } from './past-life.ts';
 import { proofOfErasure, type Stamp } from './stamp.ts';
@@ -58,7 +59,7 @@ export async function beginErasure(
     const at = store.clock.now();
     const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
     const versions = await eraseNewest(store, tx, id);
-    await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
+    if (store.versioning) await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
     const erasure = { id, ov: proof.ov };
     await noteErasure(store, tx, erasure);
     return { erasure, versions };
@@ -97,16 +98,56 @@ async function eraseNewest(store: Store, tx: Transaction, id: unknown): Promise<
  */
 export async function finishErasures(store: Store, erasures: readonly Erasure[]): Promise<Erased> {
   if (erasures.length === 0) return { versions: 0, results: 0, objects: 0, retained: 0 };
+  const inMongo = await finishInMongo(store, erasures);
+  return { ...inMongo, ...(await finishObjects(store, erasures)) };
+}
+
+async function finishInMongo(
+  store: Store,
+  erasures: readonly Erasure[],
+): Promise<Pick<Erased, 'versions' | 'results'>> {
+  if (erasures.length === 0) return { versions: 0, results: 0 };
   let versions = 0;
   for (const erasure of erasures) versions += await eraseRecords(store, erasure);
   const results = await forgetResults(
     store,
     erasures.map(({ id }) => id),
   );
+  return { versions, results };
+}
+
+async function finishObjects(
+  store: Store,
+  erasures: readonly Erasure[],
+): Promise<Pick<Erased, 'objects' | 'retained'>> {
+  if (erasures.length === 0) return { objects: 0, retained: 0 };
   const { done, ...counts } = await eraseObjects(store, erasures);
   if (done.length > 0) await settleErasures(store, done);
   if (store.objects !== undefined) finishLater(store, store.objects.uploadDeadlineMs);
-  return { versions, results, ...counts };
+  return counts;
+}
+
+/** Erasures of deleted documents that are being finished. */
+const finishing = new WeakMap<Store, Set<Promise<unknown>>>();
+
+/**
+ * Finishes erasures of documents whose deletion is committed. MongoDB is waited for, object storage is not. What fails is
+ * left to `recover()`: the deletion stands.
+ */
+export async function finishDeleted(store: Store, erasures: readonly Erasure[]): Promise<void> {
+  // A caller's transaction may have been begun anew, and have deleted others then.
+  const begun = erasuresBegun(store, erasures);
+  const inMongo = begun.then((known) => finishInMongo(store, known));
+  const all = inMongo.then(async () => finishObjects(store, await begun)).catch(() => undefined);
+  const others = finishing.get(store) ?? new Set();
+  finishing.set(store, others.add(all));
+  void all.then(() => others.delete(all));
+  await (store.objects === undefined ? all : inMongo.catch(() => undefined));
+}
+
+/** Waits for the erasures of deleted documents that are being finished. */
+export async function finishedDeleted(store: Store): Promise<void> {
+  await Promise.all(finishing.get(store) ?? []);
 }
 
 async function eraseObjects({ objects: owned }: Store, erasures: readonly Erasure[]) {

@@ -56,10 +56,47 @@ export function holdNote(store: Store, key: mongo.Binary): mongo.AnyBulkWriteOpe
 
 /** Notes that a document is being erased, in the transaction that begins it. */
 export async function noteErasure(store: Store, tx: Transaction, erasure: Erasure): Promise<void> {
-  const update = { $inc: { holds: 1 }, $set: { erase: erasure }, $unset: { at: '', again: '' } };
-  const begun = { updateOne: { filter: { _id: noteKey(store, erasure.id) }, update, upsert: true } };
   const ofAny = holdNote(store, noteKey(store, anyOf(erasure.id)));
-  await operationsOf(store).bulkWrite([begun as never, ofAny], { session: tx.session });
+  await operationsOf(store).bulkWrite([begun(store, erasure), ofAny], { session: tx.session });
+}
+
+/**
+ * Notes that deleted documents are being erased. What is remembered of a document that nobody knows is none of theirs:
+ * where deletions erase, such results are not remembered.
+ */
+export async function noteErasures(store: Store, tx: Transaction, erasures: readonly Erasure[]): Promise<void> {
+  if (erasures.length === 0) return;
+  const operations = erasures.map((erasure) => begun(store, erasure));
+  await operationsOf(store).bulkWrite(operations, { session: tx.session });
+}
+
+function begun(store: Store, erasure: Erasure): mongo.AnyBulkWriteOperation<Operation> {
+  const update = { $inc: { holds: 1 }, $set: { erase: erasure }, $unset: { at: '', again: '' } };
+  return { updateOne: { filter: { _id: noteKey(store, erasure.id) }, update, upsert: true } } as never;
+}
+
+/** Meets results that are remembered of documents at the same time, where there is nothing else to be noted of them. */
+export async function passNotes(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<void> {
+  if (ids.length === 0) return;
+  const operations = ids.flatMap((id) => {
+    const key = noteKey(store, id);
+    return [holdNote(store, key), { deleteOne: { filter: { _id: key as never } } }];
+  });
+  await operationsOf(store).bulkWrite(operations, { session: tx.session });
+}
+
+/** Tells of which documents there is a note: results that show them are remembered, or they are being erased. */
+export async function heldNotes(
+  store: Store,
+  tx: Transaction,
+  ids: readonly unknown[],
+): Promise<(id: unknown) => boolean> {
+  const keys = [...ids, ...new Set(ids.map(anyOf))].map((id) => noteKey(store, id));
+  const notes = await notesOf(store)
+    .find({ _id: { $in: keys } }, { session: tx.session, projection: { _id: 1 } })
+    .toArray();
+  const held = new Set(notes.map(({ _id }) => _id.toString('hex')));
+  return (id) => [id, anyOf(id)].some((one) => held.has(noteKey(store, one).toString('hex')));
 }
 
 /**
@@ -70,7 +107,16 @@ export async function noteErasure(store: Store, tx: Transaction, erasure: Erasur
 export async function erasuresUnderWay(store: Store, ids?: unknown): Promise<Erasure[]> {
   // Who has no objects is not the one to look for them.
   const isDue = { again: store.objects === undefined ? { $exists: false } : { $not: { $gt: store.clock.now() } } };
-  const filter = { _id: { $type: 'binData' }, 'erase.id': ids ?? { $exists: true }, ...isDue };
+  return erasuresIn(store, { _id: { $type: 'binData' }, 'erase.id': ids ?? { $exists: true }, ...isDue });
+}
+
+/** Those of some erasures that were begun and not finished. */
+export async function erasuresBegun(store: Store, erasures: readonly Erasure[]): Promise<Erasure[]> {
+  const filters = erasures.map(({ id, ov }) => ({ _id: noteKey(store, id), 'erase.ov': ov }));
+  return erasuresIn(store, { $or: filters });
+}
+
+async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
   const notes = await notesOf(store)
     .find(filter as never, { raw: true })
     .toArray();

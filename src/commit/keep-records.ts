@@ -1,6 +1,6 @@
-import type { WrittenVersion } from '../offload/uploader.ts';
-import type { VersionFields } from '../types.ts';
-import { type Stamp, successorFrom, tombstone } from './stamp.ts';
+import { type Deleted, eraseDeleted } from './erase-deleted.ts';
+import { insertRecords } from './insert-records.ts';
+import { successorFrom, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { type PreImage, tombstoneRecord, versionRecord } from './version-record.ts';
@@ -13,12 +13,6 @@ export interface Superseded {
   readonly cv?: number | undefined;
 }
 
-/** A document that a transaction has deleted. */
-export interface Deleted {
-  readonly pre: PreImage;
-  readonly stamp: Stamp;
-}
-
 /** Keeps the versions that a transaction has superseded, where they are to be kept. */
 export async function keepSuperseded(store: Store, tx: Transaction, superseded: readonly Superseded[]): Promise<void> {
   if (store.versioning) {
@@ -28,28 +22,16 @@ export async function keepSuperseded(store: Store, tx: Transaction, superseded: 
   tx.written.push(...superseded.map(({ pre }) => ({ id: pre.id, ov: pre.system.ov + 1 })));
 }
 
-/** Keeps what is kept of deleted documents: their last state, and that they were deleted. */
+/** Keeps what is kept of deleted documents: their last state, and that they were deleted; or nothing at all. */
 export async function keepDeleted(store: Store, tx: Transaction, deleted: readonly Deleted[]): Promise<void> {
+  if (deleted.length === 0) return;
+  if (!store.logicalDelete) return eraseDeleted(store, tx, deleted);
   if (!store.versioning) return;
   await insertRecords(
     store,
     tx,
     deleted.flatMap((one) => deletionRecords(store, one)),
   );
-}
-
-/** Adds records of versions. */
-export async function insertRecords(store: Store, tx: Transaction, records: Map<string, unknown>[]): Promise<void> {
-  if (records.length === 0) return;
-  tx.written.push(...records.map(successorOf));
-  await store.versions.insertMany(records as never[], { session: tx.session, forceServerObjectId: true });
-}
-
-/** The version that a record makes room for; a tombstone is one itself. */
-function successorOf(record: Map<string, unknown>): WrittenVersion {
-  const { id, ov } = record.get('_id') as WrittenVersion;
-  const { deleted } = record.get('_system') as VersionFields;
-  return { id, ov: deleted === true ? ov : ov + 1 };
 }
 
 function deletionRecords(store: Store, { pre, stamp }: Deleted): Map<string, unknown>[] {

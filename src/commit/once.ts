@@ -91,10 +91,18 @@ export async function outcomeOf(store: Store, opKey: OpKey): Promise<{ at: Date;
 
 async function remember(store: Store, opKey: OpKey, result: unknown, session: mongo.ClientSession): Promise<void> {
   const shown = documentIn(result);
+  if (shown !== undefined && !(await mayRemember(store, shown, session))) return;
   const of = shown === undefined ? undefined : noteKey(store, shown._id ?? anyOf(opKey));
   const $set = { ...toRemember(result), ...(of === undefined ? {} : { of }) };
   const one = { updateOne: { filter: { _id: { $eq: opKey } }, update: { $set } } };
   await operationsOf(store).bulkWrite(of === undefined ? [one] : [one, holdNote(store, of)], { session });
+}
+
+/** Where deletions erase, nothing is remembered of a document that is gone by now, or of which nobody knows which one. */
+async function mayRemember(store: Store, { _id }: RawDocument, session: mongo.ClientSession): Promise<boolean> {
+  if (store.logicalDelete) return true;
+  if (_id === undefined) return false;
+  return (await store.head.findOne({ _id: { $eq: _id as never } }, { session, projection: { _id: 1 } })) !== null;
 }
 
 /** The document that a result shows; undefined where it tells no more than ids and counts. */

@@ -32,6 +32,8 @@ export interface Store {
   readonly retention?: ChronosOptions['retention'];
   /** Whether superseded versions are kept. */
   readonly versioning: boolean;
+  /** Whether deleted documents are kept, and not erased. */
+  readonly logicalDelete: boolean;
   /** Whether versions are numbered across the collection, in commit order (`cv`). */
   readonly collectionVersion: boolean;
   /** The field that names the tenant of a document, where tenants share the collection: see `system/rows.ts`. */

@@ -23,6 +23,8 @@ export interface Transaction {
   readonly joined: boolean;
   /** The versions it has made so far. */
   readonly written: WrittenVersion[];
+  /** What is to be done once it is committed. Nothing must fail there. */
+  readonly after: (() => Promise<void>)[];
   /** Numbers for the versions it makes, where the collection keeps them. */
   readonly numbers?: Numbers | undefined;
 }
@@ -60,20 +62,23 @@ export async function inTransaction<T>(
 type Steps<T> = (tx: Transaction) => Promise<T>;
 
 async function ownTransaction<T>(store: Store, session: ClientSession, steps: Steps<T>): Promise<T> {
-  let written: WrittenVersion[] = [];
+  let [written, after]: [WrittenVersion[], Transaction['after']] = [[], []];
   const attempt = () => {
-    written = [];
-    return steps({ session, joined: false, written });
+    [written, after] = [[], []];
+    return steps({ session, joined: false, written, after });
   };
   const result = await withPayloads(store, undefined, () => session.withTransaction(attempt, OPTIONS));
   committed(store, undefined, written);
+  await Promise.all(after.map((step) => step()));
   return result;
 }
 
 async function joinedTransaction<T>(store: Store, session: ClientSession, steps: Steps<T>): Promise<T> {
   const written: WrittenVersion[] = [];
-  const result = await steps({ session, joined: true, written });
+  const after: Transaction['after'] = [];
+  const result = await steps({ session, joined: true, written, after });
   committed(store, session, written);
+  for (const step of after) afterCommit(session, () => void step());
   return result;
 }
 

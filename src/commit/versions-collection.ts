@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { OWN_INDEXES } from '../system/version-indexes.ts';
+import { ensureOperations } from './operations.ts';
 import { requirePreconditions } from './preconditions.ts';
 import type { Store } from './store.ts';
 import { isInTransaction } from './transaction.ts';
@@ -34,6 +35,7 @@ export function forgetVersions(store: Store): void {
 
 async function create(store: Store): Promise<boolean> {
   await requirePreconditions(store);
+  if (!store.logicalDelete) await ensureOperations(store);
   if (!store.versioning) return prepared(store);
   const { db } = store.versions as unknown as { db: mongo.Db };
   const isNew = await createCollection(db, store.versions.collectionName);

@@ -20,6 +20,7 @@ export function canWriteOutright(
 ): write is OperatorUpdate | CapturedDelete {
   const { versioning, collectionVersion, validate, payload } = store;
   if (versioning || collectionVersion || validate !== undefined || payload !== undefined) return false;
+  if (write.kind === 'delete' && !store.logicalDelete) return false;
   const { options, chronos } = write;
   if ((options.session ?? undefined) !== undefined) return false;
   return chronos.expectedOv === undefined && chronos.at === undefined && canWriteAtOnce(write);

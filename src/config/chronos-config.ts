@@ -152,7 +152,10 @@ export interface CommonConfig {
   readonly devShadow?:
     | { readonly enabled: boolean; readonly ttlHours: number; readonly maxBytesPerDoc?: number | undefined }
     | undefined;
-  /** @default { enabled: true } */
+  /**
+   * Whether deleted documents are kept with their history, where an entity does not say it itself.
+   * @default { enabled: true }
+   */
   readonly logicalDelete?: { readonly enabled: boolean } | undefined;
   /**
    * Whether superseded versions are kept, where an entity does not say it itself.

@@ -30,6 +30,11 @@ export interface ChronosPluginOptions {
    */
   readonly versioning?: { readonly enabled: boolean } | undefined;
   /**
+   * Whether deleted documents are kept, with their history. Without, a deletion erases them as `hardDelete` does.
+   * @default { enabled: true }
+   */
+  readonly logicalDelete?: { readonly enabled: boolean } | undefined;
+  /**
    * Paths that every version has to have, by whatever call it is made: neither missing, nor null, nor an empty string.
    * Otherwise Mongoose's ValidationError lists them, and nothing is written. It costs updates a read.
    */
@@ -132,6 +137,8 @@ export interface ChronosOptions {
   readonly collectionVersion: boolean;
   /** Undefined where the connection says it. */
   readonly versioning?: boolean | undefined;
+  /** Undefined where the connection says it. */
+  readonly logicalDelete?: boolean | undefined;
   readonly validate?: ChronosPluginOptions['validate'];
   readonly required?: readonly string[] | undefined;
   readonly indexed?: readonly string[] | undefined;
@@ -178,6 +185,7 @@ export const pluginOptions = z.strictObject({
     .custom<NonNullable<ChronosPluginOptions['validate']>>((value) => typeof value === 'function', 'must be a function')
     .optional(),
   versioning: z.strictObject({ enabled: z.boolean() }).optional(),
+  logicalDelete: z.strictObject({ enabled: z.boolean() }).optional(),
   required: z.array(z.string().min(1)).optional(),
   indexed: z.array(z.string().min(1)).optional(),
   base64: z.record(z.string().min(1), blobSchema).optional(),
@@ -189,10 +197,10 @@ export const pluginOptions = z.strictObject({
   tags: z.array(z.string()).optional(),
 }) satisfies z.ZodType<ChronosPluginOptions>;
 
-function resolved({ payload, versioning, ...rest }: z.output<typeof pluginOptions>): ChronosOptions {
+function resolved({ payload, versioning, logicalDelete, ...rest }: z.output<typeof pluginOptions>): ChronosOptions {
   const { indexed, base64 } = rest;
   payloadMap({ indexed, base64 });
-  const options = { ...rest, versioning: versioning?.enabled };
+  const options = { ...rest, versioning: versioning?.enabled, logicalDelete: logicalDelete?.enabled };
   return payload === undefined ? options : { ...options, payload: resolvedPayload(payload) };
 }
 

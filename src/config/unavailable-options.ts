@@ -12,7 +12,6 @@ const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig) => boolean>> =
   'retention.ver': ({ retention }) => isFilled(retention?.ver),
   'retention.counters': ({ retention }) => isFilled(retention?.counters),
   rollup: ({ rollup }) => rollup?.enabled === true,
-  'logicalDelete.enabled: false': ({ logicalDelete }) => logicalDelete?.enabled === false,
   fallback: ({ fallback }) => fallback?.enabled === true,
   'writeOptimization.debounceCountersMs': ({ writeOptimization }) =>
     writeOptimization?.debounceCountersMs !== undefined,

@@ -1,9 +1,9 @@
-import { encodedSize, findElement } from '../bson/elements.ts';
-import { rebuild, withElement } from '../bson/rebuild.ts';
+import { findElement } from '../bson/elements.ts';
+import { withElement, withoutField } from '../bson/rebuild.ts';
 import { ConfigError } from '../errors.ts';
 import { coveredBy, projectionPaths } from '../payload/covered-by.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
-import { systemOfBytes } from '../system/bookkeeping.ts';
+import { isProcessed, systemOfBytes } from '../system/bookkeeping.ts';
 import { hideInProjection, isAggregationSlice, isExclusion } from '../system/hide.ts';
 import type { Bson, RawDocument, SystemFields } from '../types.ts';
 import type { Finish } from './finishing-cursor.ts';
@@ -99,16 +99,15 @@ function finishing(context: PlanContext, options: Finishing): Finish {
   const plain = options.project === undefined ? undefined : plainProjection(options.project);
   const projectsAll = options.project !== undefined && plain === undefined;
   return async (rows) => {
-    const systems = rows.map((row) => systemOfBytes(bson, row));
-    const isUnfinished = (index: number) => projectsAll || systems[index]?.state === 'processed';
-    const unfinished = rows.flatMap((_, index) => (isUnfinished(index) ? [index] : []));
-    const fetched = await Promise.all(unfinished.map((index) => context.whole(rows[index]!, systems[index]!)));
+    const unfinished = rows.flatMap((row, index) => (projectsAll || isProcessed(row) ? [index] : []));
+    const whole = (row: Uint8Array) => context.whole(row, systemOfBytes(bson, row));
+    const fetched = await Promise.all(unfinished.map((index) => whole(rows[index]!)));
     const shown = await projectedAll(context, fetched, options.project, plain);
     const byIndex = new Map(unfinished.map((index, position) => [index, shown[position]!]));
     return rows.map((row, index) => {
       const document = byIndex.get(index);
       const full = document === undefined ? row : withFieldsOf(row, document, ['_system', ...options.kept]);
-      return options.visible ? full : without(full, '_system');
+      return options.visible ? full : withoutField(full, '_system');
     });
   };
 }
@@ -129,11 +128,6 @@ async function projectedAll(
 function withFieldsOf(row: Uint8Array, document: Uint8Array, names: readonly string[]): Uint8Array {
   return names.reduce((made, name) => {
     const field = findElement(row, name);
-    return field === undefined ? made : withElement(without(made, name), row.subarray(field.start, field.end));
+    return field === undefined ? made : withElement(withoutField(made, name), row.subarray(field.start, field.end));
   }, document);
-}
-
-function without(document: Uint8Array, name: string): Uint8Array {
-  if (findElement(document, name) === undefined) return document;
-  return rebuild(document, 0, encodedSize(document), (key) => (key === name ? 'drop' : 'keep'));
 }

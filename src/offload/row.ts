@@ -57,6 +57,10 @@ export function underIdOf(row: Uint8Array, document: Uint8Array): Uint8Array {
   const own = findElement(row, '_id');
   if (own === undefined) return document;
   const id = { type: own.type, bytes: row.subarray(own.value, own.end) };
+  const known = findElement(document, '_id');
+  if (known?.type === own.type && Buffer.compare(document.subarray(known.value, known.end), id.bytes) === 0) {
+    return document;
+  }
   return rebuild(document, 0, encodedSize(document), (key) => (key === '_id' ? id : 'keep'));
 }
 

@@ -1,6 +1,5 @@
 import { BsonType, encodedSize, findElement } from '../bson/elements.ts';
-import { RawWriter } from '../bson/raw-writer.ts';
-import { type RawValue, rebuild, withElement } from '../bson/rebuild.ts';
+import { type RawValue, rebuild, withElement, withoutField } from '../bson/rebuild.ts';
 import type { BlobReference } from '../types.ts';
 import { encodeBase64 } from './base64-text.ts';
 import { isLeaf, type PathTree, pathTree } from './path-tree.ts';
@@ -69,16 +68,19 @@ function mismatch(key: string): MismatchedParts {
   return new MismatchedParts(`The body has no place for the blob at ${JSON.stringify(key)}`);
 }
 
+/** As a BSON string. It is ASCII, so it has as many bytes as characters. */
 function encodedText({ reference, bytes }: JoinBlob): RawValue {
-  const out = new RawWriter();
-  out.string(encodeBase64({ bytes, head: reference.head ?? '' }));
-  return { type: BsonType.string, bytes: out.bytes() };
+  const text = encodeBase64({ bytes, head: reference.head ?? '' });
+  const encoded = Buffer.allocUnsafe(4 + text.length + 1);
+  encoded.writeInt32LE(text.length + 1, 0);
+  encoded.write(text, 4, 'latin1');
+  encoded[encoded.length - 1] = 0;
+  return { type: BsonType.string, bytes: encoded };
 }
 
 function withSystemOf(inline: Uint8Array, whole: Uint8Array): Uint8Array {
   const system = findElement(inline, '_system');
-  if (system === undefined)
-    return rebuild(whole, 0, encodedSize(whole), (key) => (key === '_system' ? 'drop' : 'keep'));
+  if (system === undefined) return withoutField(whole, '_system');
   if (findElement(whole, '_system') === undefined) return withElement(whole, inline.subarray(system.start, system.end));
   const value = { type: system.type, bytes: inline.subarray(system.value, system.end) };
   return rebuild(whole, 0, encodedSize(whole), (key) => (key === '_system' ? value : 'keep'));

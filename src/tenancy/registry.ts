@@ -47,7 +47,7 @@ export class Registry implements ModelSource {
     this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[], config.collectionMaps);
     this.#entities = [...this.#templates.definitions()].map(({ target }) => target);
     this.#erasable = config.hardDelete;
-    this.#keeping = { versioning: config.versioning };
+    this.#keeping = { versioning: config.versioning, logicalDelete: config.logicalDelete };
     this.#stores = new ObjectStores(config);
     this.#connections = new Connections(mongoose, config.connections);
     this.#tenants = new LRUCache({ max: config.tenants.cacheSize });

@@ -15,6 +15,8 @@ function twin(name: string, options?: ChronosPluginOptions): Twin {
 
 const Plain = twin('PlainTwin');
 const SWITCHED: Record<string, Twin> = {
+  'logical delete off': twin('ErasingTwin', { logicalDelete: { enabled: false } }),
+  'both off': twin('BareTwin', { versioning: { enabled: false }, logicalDelete: { enabled: false } }),
   'versioning off': twin('OffTwin', { versioning: { enabled: false } }),
 };
 

@@ -1,9 +1,8 @@
 import type { Bench, BenchCase, Goal } from '../bench-case.ts';
 import { compareAll, figureOf, type Variant } from '../compare.ts';
-import { type HeldStore, heldStore } from '../held-store.ts';
-import { loadLibrary } from '../library.ts';
-import { type Bucket, s3ClientOf, s3OptionsOf, startBucket } from '../object-storage.ts';
-import { NaiveNotes, type Note, type NoteModel, noteModel, PAYLOAD_SIZES, type PayloadSize } from '../payload-notes.ts';
+import { startBucket } from '../object-storage.ts';
+import { type Note, PAYLOAD_SIZES, type PayloadSize } from '../payload-notes.ts';
+import { type Ways, waysOf } from '../payload-ways.ts';
 
 const CALLERS = [1, 16] as const;
 const ROUNDS = { rounds: 7, sliceMs: 300 } as const;
@@ -16,26 +15,6 @@ const STORAGE = [
   { name: 'S3 30 ms away', delayMs: 30, held: false },
   { name: 'S3 silent', delayMs: 0, held: true },
 ] as const;
-
-/** The three ways of doing the same. */
-interface Ways {
-  readonly inline: NoteModel;
-  readonly offloaded: NoteModel;
-  readonly naive: NaiveNotes;
-  readonly held: HeldStore;
-}
-
-async function waysOf(bench: Bench, { bucket }: Bucket, endpoint: string): Promise<Ways> {
-  const { s3 } = await loadLibrary();
-  const held = heldStore(new s3.S3PayloadStore(bucket, s3OptionsOf(endpoint)));
-  const payload = { json: held.store, prefix: 'offloaded' };
-  return {
-    inline: await noteModel(await bench.connect(), bench.chronos),
-    offloaded: await noteModel(await bench.connect(), bench.chronos, payload),
-    naive: new NaiveNotes(await bench.connect(), s3ClientOf(endpoint), bucket),
-    held,
-  };
-}
 
 type Operation = Variant['operation'];
 
@@ -76,11 +55,8 @@ async function measure(bench: Bench, kind: string, size: PayloadSize): Promise<v
   if (bucket === undefined) return bench.note(`${kind} with ${size.name}: there is no S3 server`);
   try {
     for (const storage of STORAGE) {
-      const ways = await waysOf(
-        bench,
-        bucket,
-        storage.delayMs > 0 ? await bucket.slow(storage.delayMs) : bucket.endpoint,
-      );
+      const endpoint = storage.delayMs > 0 ? await bucket.slow(storage.delayMs) : bucket.endpoint;
+      const ways = await waysOf(bench, bucket, endpoint);
       const operations = await KINDS[kind]!(ways, size);
       for (const callers of CALLERS)
         await measureAt(bench, `payload: ${kind} ${size.name}`, ways, operations, storage, callers);

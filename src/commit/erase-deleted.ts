@@ -1,0 +1,85 @@
+import { contentOf, finishDeleted } from './erase-document.ts';
+import { type Erasure, heldNotes, noteErasures, passNotes } from './erasures.ts';
+import { insertRecords } from './insert-records.ts';
+import { lastBefore, lastRecords } from './past-life.ts';
+import { idKey } from './pinned-id.ts';
+import { type PastLife, proofOfErasure, type Stamp } from './stamp.ts';
+import type { Store } from './store.ts';
+import type { Transaction } from './transaction.ts';
+import { type PreImage, tombstoneRecord } from './version-record.ts';
+
+/** A document that a transaction has deleted. */
+export interface Deleted {
+  readonly pre: PreImage;
+  readonly stamp: Stamp;
+}
+
+/** The end of a document's life. */
+interface End {
+  readonly id: unknown;
+  readonly stamp: Stamp;
+  readonly last: Pick<PastLife, 'ov' | 'from'>;
+  /** How many records of it there may be. */
+  readonly records: number;
+}
+
+/** Records that go in one transaction. Those of further documents go right after it. */
+const MAX_RECORDS = 5_000;
+
+/**
+ * Erases documents whose heads a transaction has deleted, in that transaction: their records go, and where versions are
+ * kept, the proof that each was erased comes in their place. Their objects, and what calls with an `opId` remember of
+ * them, go once it is committed; until then a note says so, from which `recover()` goes on after a crash.
+ */
+export async function eraseDeleted(store: Store, tx: Transaction, deleted: readonly Deleted[]): Promise<void> {
+  const ends = await endsOf(store, tx, deleted);
+  const now = new Set(withinLimit(ends));
+  await eraseRecords(store, tx, [...now]);
+  if (store.versioning) {
+    await insertRecords(
+      store,
+      tx,
+      ends.map((end) => proofOf(store, end)),
+    );
+  }
+  const held = await heldNotes(store, tx, idsOf(ends));
+  const isLeft = (end: End) => store.objects !== undefined || !now.has(end) || held(end.id);
+  const left = ends.filter(isLeft).map(({ id, last }): Erasure => ({ id, ov: last.ov + 1 }));
+  await noteErasures(store, tx, left);
+  await passNotes(store, tx, idsOf(ends.filter((end) => !isLeft(end))));
+  if (left.length > 0) tx.after.push(() => finishDeleted(store, left));
+}
+
+/** A foreign writer may have put the number of a head back. */
+async function endsOf(store: Store, tx: Transaction, deleted: readonly Deleted[]): Promise<End[]> {
+  const ids = deleted.map(({ pre }) => pre.id);
+  const records = new Map((await lastRecords(store, tx, ids)).map((record) => [idKey(record.id), record]));
+  return deleted.map(({ pre, stamp }) => {
+    const { id, system } = pre;
+    const record = records.get(idKey(id));
+    const past = record === undefined ? undefined : lastBefore(record);
+    const last = past !== undefined && past.ov > system.ov ? past : { ov: system.ov, from: system.updatedAt };
+    return { id, stamp, last, records: record === undefined ? 0 : record.ov + 1 };
+  });
+}
+
+function withinLimit(ends: readonly End[]): End[] {
+  let records = 0;
+  return ends.filter((end) => {
+    records += end.records;
+    return records <= MAX_RECORDS;
+  });
+}
+
+async function eraseRecords(store: Store, tx: Transaction, ends: readonly End[]): Promise<void> {
+  const ids = idsOf(ends.filter(({ records }) => records > 0));
+  if (ids.length > 0) await store.versions.deleteMany(contentOf({ $in: ids }), { session: tx.session });
+}
+
+function proofOf(store: Store, { id, last, stamp }: End): Map<string, unknown> {
+  return tombstoneRecord(store, id, proofOfErasure(last, { ...stamp, op: 'ERASE', offloads: false }));
+}
+
+function idsOf(ends: readonly End[]): unknown[] {
+  return ends.map(({ id }) => id);
+}
