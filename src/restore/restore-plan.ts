@@ -10,7 +10,7 @@ import { recordFilter } from '../history/record-paths.ts';
 import { requireRetained } from '../history/retained.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import { BY_ID_AND_END } from '../system/version-indexes.ts';
-import type { RawDocument } from '../types.ts';
+import type { RawDocument, SystemFields } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
 
 /** The documents a restore is about, and the instant it takes them back to. */
@@ -69,14 +69,14 @@ async function* changedSince(store: Store, scope: RestoreScope): AsyncGenerator<
   const { at, filter, born, pageSize } = scope;
   const order = { sort: { _id: 1 }, hint: { _id: 1 } } as const;
   const heads = store.head.find(changedHeads(filter, at), { ...order, raw: true, batchSize: pageSize });
-  for await (const page of pagesOf(heads, pageSize)) {
+  for await (const page of pagesOf(store, heads, pageSize)) {
     const images = page.map((bytes) => preImage(store.bson, bytes));
     const ids = images.map(({ id }) => id);
     const lived = await livedAt(store, ids, at);
     const newborn = images.filter(({ id }) => !lived.has(idKey(id)));
     const steps = newborn.map(({ id, system }) => ({ action: born, ov: system.ov, id }) as const);
-    const strays = await stepsFor(store, await straysAt(store, ids, scope));
-    yield { looked: page.length, steps: [...steps, ...strays] };
+    yield { looked: page.length, steps };
+    for await (const strays of straysAt(store, ids, scope)) yield { looked: 0, steps: await stepsOf(store, strays) };
   }
 }
 
@@ -87,42 +87,42 @@ async function livedAt(store: Store, ids: readonly unknown[], at: Point): Promis
 }
 
 /** Versions of documents that the filter matches now but did not match then: they have to leave what it finds. */
-async function straysAt(
+async function* straysAt(
   store: Store,
   ids: readonly unknown[],
-  { at, filter }: RestoreScope,
-): Promise<readonly Restorable[]> {
-  if (Object.keys(filter).length === 0) return [];
+  { at, filter, pageSize }: RestoreScope,
+): AsyncGenerator<Uint8Array[]> {
+  if (Object.keys(filter).length === 0) return;
   const unmatched = { $nor: [recordFilter(filter)] } as Filter;
-  const records = store.versions.find(both(recordsOf(ids, at), unmatched), { raw: true });
-  const found = await records.toArray();
-  return Promise.all(found.map((bytes) => restorableRecord(store, bytes as unknown as Uint8Array)));
+  yield* pagesOf(store, store.versions.find(both(recordsOf(ids, at), unmatched), { raw: true }), pageSize);
 }
 
 /** Versions that were current at the instant and are not any more, in the order of their documents' ids. */
 async function* superseded(store: Store, { at, filter, pageSize }: RestoreScope): AsyncGenerator<PlannedPage> {
   const order = { sort: BY_ID_AND_END, hint: BY_ID_AND_END } as const;
   const records = store.versions.find(recordsAt(filter, at), { ...order, raw: true, batchSize: pageSize });
-  for await (const page of pagesOf(records, pageSize)) {
-    const versions = await Promise.all(page.map((bytes) => restorableRecord(store, bytes)));
-    yield { looked: page.length, steps: await stepsFor(store, versions) };
+  for await (const page of pagesOf(store, records, pageSize)) {
+    yield { looked: page.length, steps: await stepsOf(store, page) };
   }
 }
 
+async function stepsOf(store: Store, page: readonly Uint8Array[]): Promise<PlannedStep[]> {
+  return stepsFor(store, await Promise.all(page.map((bytes) => restorableRecord(store, bytes))));
+}
+
+/** Holds no more than one whole head at a time. */
 async function stepsFor(store: Store, versions: readonly Restorable[]): Promise<PlannedStep[]> {
   if (versions.length === 0) return [];
+  const byId = new Map(versions.map((version) => [idKey(version.id), version]));
   const heads = store.head.find({ _id: { $in: versions.map(({ id }) => id) as never[] } }, { raw: true });
-  const byId = new Map<string, Uint8Array>();
+  const steps = new Map<Restorable, PlannedStep>();
   for await (const head of heads) {
-    const bytes = head as unknown as Uint8Array;
-    byId.set(idKey(preImage(store.bson, bytes).id), await whole(store, bytes));
+    const { id, system, bytes } = preImage(store.bson, head as unknown as Uint8Array);
+    const version = byId.get(idKey(id)) as Restorable;
+    const action = isCurrent(version, await whole(store, bytes)) ? 'none' : 'restore';
+    steps.set(version, { action, ov: system.ov, version });
   }
-  return versions.map((version) => {
-    const head = byId.get(idKey(version.id));
-    if (head === undefined) return { action: 'recreate', ov: null, version };
-    const action = isCurrent(version, head) ? 'none' : 'restore';
-    return { action, ov: systemOfBytes(store.bson, head).ov, version };
-  });
+  return versions.map((version) => steps.get(version) ?? { action: 'recreate', ov: null, version });
 }
 
 async function restorableRecord(store: Store, row: Uint8Array): Promise<Restorable> {
@@ -142,18 +142,28 @@ function recordsOf(ids: readonly unknown[], at: Point): Filter {
   return { '_id.id': { $in: ids as never[] }, ...recordEndsAfter(at) };
 }
 
-/** Raw documents in pages, bounded in number and in bytes. */
-async function* pagesOf(cursor: mongo.FindCursor<RawDocument>, size: number): AsyncGenerator<Uint8Array[]> {
+/** Raw documents in pages, bounded in number and in the bytes that they have when they are whole. */
+async function* pagesOf(
+  { bson }: Store,
+  cursor: mongo.FindCursor<RawDocument>,
+  size: number,
+): AsyncGenerator<Uint8Array[]> {
   let page: Uint8Array[] = [];
   let bytes = 0;
   for await (const document of cursor) {
     const raw = document as unknown as Uint8Array;
     page.push(raw);
-    bytes += raw.length;
+    bytes += wholeLength(raw, systemOfBytes(bson, raw));
     if (page.length < size && bytes < PAGE_BYTES) continue;
     yield page;
     page = [];
     bytes = 0;
   }
   if (page.length > 0) yield page;
+}
+
+/** About how long a document is with what is in object storage; blobs are base64 in it. */
+function wholeLength({ length }: Uint8Array, { state, payload, blobs = [] }: SystemFields): number {
+  if (state !== 'processed' || payload === undefined) return length;
+  return blobs.reduce((sum, blob) => sum + (blob.length * 4) / 3, length + payload.size);
 }

@@ -154,6 +154,27 @@ test('a collection is taken back to an instant', async () => {
   expect(await Book.restoreCollection({ at: day(5) })).toMatchObject({ restored: 0, recreated: 0 });
 });
 
+test('a collection of large documents is taken back some at a time', async () => {
+  const large = Array.from({ length: 10 }, (_, n) => 100 + n);
+  now = day(6);
+  await Book.insertMany(large.map((_id) => ({ _id, title: 'large', text: 'x'.repeat(1_000_000), author: 1 })));
+  await offload();
+  now = day(7);
+  await Book.updateMany({ title: 'large' }, { text: 'short' });
+  await offload();
+  now = day(8);
+  const pages: number[] = [];
+  const onProgress = ({ done }: { done: number }) => pages.push(done);
+  const report = await Book.restoreCollection({ at: day(6) }, { filter: { title: 'large' }, onProgress });
+  expect(report).toMatchObject({ restored: 10, failed: 0 });
+  const sizes = pages.map((done, index) => done - (pages[index - 1] ?? 0));
+  // Those of now are small; those of then come in pages of eight megabytes, whatever of them is in MongoDB.
+  expect(sizes.filter((size) => size > 0)).toEqual([10, 8, 2]);
+  expect((await Book.findById(100))?.text).toHaveLength(1_000_000);
+  now = day(5);
+  await Book.deleteMany({ title: 'large' });
+});
+
 test('records are compacted as they are', async () => {
   await Book.compact();
   expect(await Book.getVersion(2, 0, { lean: true })).toEqual(first(2));
