@@ -10,8 +10,9 @@ import { finishErasures } from '../commit/erase-document.ts';
 import { erasuresUnderWay } from '../commit/erasures.ts';
 import type { Store } from '../commit/store.ts';
 import { fieldOf } from '../commit/version-record.ts';
+import { completeSnapshot } from '../history/retained.ts';
 import { onceAvailable, toldIfExpired } from '../history/snapshot.ts';
-import { withoutPayload } from '../system/portable.ts';
+import { portable } from '../system/portable.ts';
 import { BY_ID } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import {
@@ -89,7 +90,7 @@ interface Sides {
 }
 
 async function begin(store: Store, options: ExportOptions): Promise<Sides> {
-  const session = store.client.startSession({ snapshot: true });
+  const session = await completeSnapshot([{ store }]);
   try {
     const heads = rows(store, headCursor(store, session, options), false);
     const records = rows(store, recordCursor(store, session, options), true);
@@ -175,7 +176,7 @@ async function* rows(
 
 /** A row with all of its document, wherever that is. */
 async function rowOf({ bson, payload }: Store, stored: Uint8Array, isRecord: boolean): Promise<Row> {
-  const bytes = payload === undefined ? stored : withoutPayload(await payload.whole(stored));
+  const bytes = portable(payload === undefined ? stored : await payload.whole(stored));
   const key = topLevel(bson, bytes, '_id');
   return { id: isRecord ? fieldOf(key as RawDocument, 'id') : key, bytes };
 }

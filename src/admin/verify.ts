@@ -3,6 +3,7 @@ import { type Erasure, erasuresUnderWay } from '../commit/erasures.ts';
 import type { Store } from '../commit/store.ts';
 import { versionIndexes } from '../commit/versions-collection.ts';
 import { readFloor } from '../retention/floor.ts';
+import { keptRecords } from '../retention/kept-records.ts';
 import { mayBeDropped } from '../retention/require-kept.ts';
 import { shownId } from '../row-id.ts';
 import { allHistories, historyOf, type IdRange } from './histories.ts';
@@ -80,7 +81,7 @@ export async function settledFindings(store: Store, history: StoredHistory): Pro
   if (suspected.every(isHarmless)) return suspected;
   const session = store.client.startSession({ snapshot: true });
   try {
-    const settled = await historyOf(store, history.id, session);
+    const settled = await withKept(store, await historyOf(store, history.id, session));
     const floor = await readFloor(store, session);
     return judgeIn(store, settled, ({ updatedAt }) => mayBeDropped(floor, new Date((updatedAt?.getTime() ?? 0) - 1)));
   } finally {
@@ -94,6 +95,15 @@ const UNKEPT: ReadonlySet<FindingKind> = new Set(['missing-tombstone', 'reset-he
 /** What is wrong with a history, for a collection that keeps versions or does not. */
 export function judgeIn({ versioning }: Store, ...history: Parameters<typeof judge>): Finding[] {
   return judge(...history).filter(({ kind }) => versioning || !UNKEPT.has(kind));
+}
+
+/** A history with those of its versions that are in manifests. */
+async function withKept(store: Store, history: StoredHistory): Promise<StoredHistory> {
+  const stored = new Set(history.records.map(({ ov }) => ov));
+  const kept = (await keptRecords(store, history.id)).filter(({ ov }) => !stored.has(ov));
+  if (kept.length === 0) return history;
+  const records = [...kept.map(({ system }) => system), ...history.records].sort((a, b) => a.ov - b.ov);
+  return { ...history, records };
 }
 
 export function isHarmless({ kind }: Finding): boolean {

@@ -211,7 +211,9 @@ function requireSameOptions({ modelName }: AnyModel, store: Store, options: Chro
 function shared({ required = [], payload, retention = {}, ...options }: ChronosOptions) {
   const { collectionVersion, versioning, logicalDelete, validate } = options;
   const said = { collectionVersion, versioning, logicalDelete, validate };
-  return { ...said, required, retention, payload: payload !== undefined };
+  const { days, maxPerItem, rollUp } = retention;
+  const kept = { days, maxPerItem, rollUp: rollUp !== undefined };
+  return { ...said, required, retention: kept, payload: payload !== undefined };
 }
 
 /** What of the Mongoose instance behind a connection is not in its types. */

@@ -3,6 +3,7 @@ import type { Store } from '../commit/store.ts';
 import type { ChronosOptions, ResolvedPayload } from '../config/options.ts';
 import { PayloadTier } from '../offload/payload-tier.ts';
 import { type PayloadMap, payloadMap } from '../payload/payload-map.ts';
+import { systemsKept } from '../retention/kept-records.ts';
 import { rowsOf } from '../system/rows.ts';
 import type { AnyModel } from './install.ts';
 
@@ -10,7 +11,12 @@ import type { AnyModel } from './install.ts';
 export function offloading(base: Store, model: AnyModel, options: ChronosOptions, payload: ResolvedPayload): Store {
   const { head } = base;
   const prefix = payload.prefix ?? head.dbName;
-  const tier = new PayloadTier(base, { ...payload, prefix, map: offloadedMap(model, options) });
+  const tier = new PayloadTier(base, {
+    ...payload,
+    prefix,
+    map: offloadedMap(model, options),
+    leftOnes: () => systemsKept(base),
+  });
   return { ...base, payload: tier, objects: tier };
 }
 

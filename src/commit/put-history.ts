@@ -2,7 +2,7 @@ import { decodeExact, type ExactDocument, topLevel } from '../bson/exact.ts';
 import { HistoryFileError } from '../errors.ts';
 import { drawIncarnation } from '../payload/incarnation.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
-import { withoutPayload } from '../system/portable.ts';
+import { portable } from '../system/portable.ts';
 import type { VersionFields } from '../types.ts';
 import { counterOf } from './collection-version.ts';
 import { findPastLives, holdHeads } from './past-life.ts';
@@ -118,7 +118,7 @@ class Stored {
   #bookkeeping(bytes: Uint8Array, ofHead: boolean): Buffer {
     const stored = topLevel(this.#store.bson, bytes, '_system') ?? { ov: 0 };
     const system = new Map(entriesOf(stored as ExactDocument));
-    for (const field of ofHead ? ENDS : ['compact']) system.delete(field);
+    for (const field of ofHead ? ENDS : NOTES) system.delete(field);
     return Buffer.from(this.#store.bson.serialize(system));
   }
 
@@ -128,7 +128,10 @@ class Stored {
 }
 
 /** What the record of a version has that its head had not. */
-const ENDS = ['until', 'untilCv', 'node', 'compact'];
+const ENDS = ['until', 'untilCv', 'node', 'compact', 'thawed'];
+
+/** What is noted of a record that is not of its version. */
+const NOTES = ['compact', 'thawed'];
 
 function keyOf(id: unknown, ov: number): string {
   return `${ov} ${idKey(id)}`;
@@ -141,7 +144,7 @@ function lastRecordOf(past: PastLife | undefined): number | undefined {
 
 /** What is stored, as a file has it. */
 async function comparable({ payload }: Store, stored: Uint8Array): Promise<Uint8Array> {
-  return payload === undefined ? stored : withoutPayload(await payload.whole(stored));
+  return portable(payload === undefined ? stored : await payload.whole(stored));
 }
 
 async function insert(store: Store, tx: Transaction, rows: readonly PutRow[]): Promise<void> {

@@ -118,7 +118,28 @@ export interface RetentionPluginOptions {
   readonly days?: number | undefined;
   /** Versions of a document before so many, the current one not counted. */
   readonly maxPerItem?: number | undefined;
+  /** Puts them into manifests in object storage, from where they are still read. Left out: they are dropped. */
+  readonly rollUp?: RollUpOptions | undefined;
 }
+
+/** Where versions are kept that have left their collection. */
+export interface RollUpOptions {
+  readonly versions: PayloadStore;
+  /**
+   * Versions that ended in the same period are kept together.
+   * @default 'monthly'
+   */
+  readonly manifestPeriod?: ManifestPeriod | undefined;
+  /**
+   * What the keys of all objects begin with. Unique to the database in each store.
+   * @default that of the payloads, or the name of the database
+   */
+  readonly prefix?: string | undefined;
+  /** The tenant whose versions these are; a part of their keys. */
+  readonly tenant?: string | undefined;
+}
+
+export type ManifestPeriod = 'daily' | 'weekly' | 'monthly';
 
 /** The same with the defaults. */
 export interface ResolvedPayload {
@@ -169,7 +190,17 @@ const payloadSchema = z.strictObject({
 });
 
 const count = z.number().int().min(1);
-const retentionSchema = z.strictObject({ days: count.optional(), maxPerItem: count.optional() });
+const rollUpSchema = z.strictObject({
+  versions: storeSchema,
+  manifestPeriod: z.enum(['daily', 'weekly', 'monthly']).optional(),
+  prefix: z.string().min(1).optional(),
+  tenant: z.string().min(1).optional(),
+});
+const retentionSchema = z.strictObject({
+  days: count.optional(),
+  maxPerItem: count.optional(),
+  rollUp: rollUpSchema.optional(),
+});
 
 const blobSchema = z.strictObject({
   contentType: z.string().min(1),
@@ -201,7 +232,16 @@ function resolved({ payload, versioning, logicalDelete, ...rest }: z.output<type
   const { indexed, base64 } = rest;
   payloadMap({ indexed, base64 });
   const options = { ...rest, versioning: versioning?.enabled, logicalDelete: logicalDelete?.enabled };
-  return payload === undefined ? options : { ...options, payload: resolvedPayload(payload) };
+  const retention = resolvedRetention(options.retention, payload?.prefix);
+  return { ...options, retention, ...(payload === undefined ? {} : { payload: resolvedPayload(payload) }) };
+}
+
+function resolvedRetention(
+  retention: RetentionPluginOptions | undefined,
+  payloadPrefix: string | undefined,
+): RetentionPluginOptions | undefined {
+  if (retention?.rollUp === undefined) return retention;
+  return { ...retention, rollUp: { prefix: payloadPrefix, ...retention.rollUp } };
 }
 
 function resolvedPayload({ json, content = json, writeOptimization, ...rest }: PayloadPluginOptions): ResolvedPayload {

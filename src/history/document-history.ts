@@ -3,7 +3,8 @@ import type { Filter } from '../commit/captured-write.ts';
 import { impliedOp } from '../commit/stamp.ts';
 import type { Store } from '../commit/store.ts';
 import { VersionNotFoundError } from '../errors.ts';
-import { requireKept } from '../retention/require-kept.ts';
+import { keptRecords } from '../retention/kept-records.ts';
+import { leftRecord } from '../retention/left-record.ts';
 import { shownId } from '../row-id.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
@@ -55,7 +56,35 @@ export async function* storedVersions(
     batchSize: BATCH,
     ...inSession(session),
   });
-  for await (const bytes of wholeInOrder(store, records)) yield storedRecord(store, bytes);
+  const stored = wholeInOrder(store, withLeftOnes(store, id, records, bound));
+  let yielded = 0;
+  for await (const bytes of stored) {
+    yield storedRecord(store, bytes);
+    yielded += 1;
+    if (yielded === rest) return;
+  }
+}
+
+/** Records in descending order, and where numbers are missing between them those that have left. */
+async function* withLeftOnes(
+  store: Store,
+  id: unknown,
+  records: AsyncIterable<unknown>,
+  bound: number,
+): AsyncGenerator<Uint8Array> {
+  let next = bound;
+  const leftDownTo = async (ov: number) => {
+    if (next - ov <= 1 || !Number.isFinite(next)) return [];
+    const between = (await keptRecords(store, id)).filter((record) => record.ov > ov && record.ov < next);
+    return between.reverse().map(({ bytes }) => bytes);
+  };
+  for await (const record of records) {
+    const { ov } = systemOfBytes(store.bson, record as Uint8Array);
+    yield* await leftDownTo(ov);
+    yield record as Uint8Array;
+    next = ov;
+  }
+  yield* await leftDownTo(-1);
 }
 
 export async function storedHead(
@@ -81,9 +110,13 @@ export async function storedVersion(
     requireVersioning(store, `read version ${ov} of a document of`);
   }
   const bytes = await findRaw(store, store.versions, { '_id.id': id, '_id.ov': ov } as Filter, session);
-  if (bytes !== undefined) return storedRecord(store, bytes);
-  await requireKept(store, id, ov);
-  return undefined;
+  return bytes === undefined ? leftVersion(store, id, ov) : storedRecord(store, bytes);
+}
+
+/** The version that has left the collection. @throws BeyondRetentionError if it was dropped */
+async function leftVersion(store: Store, id: unknown, asked: number | Point): Promise<StoredVersion | undefined> {
+  const bytes = await leftRecord(store, id, asked);
+  return bytes === undefined ? undefined : storedRecord(store, await whole(store, bytes));
 }
 
 /**
@@ -103,9 +136,7 @@ export async function storedVersionAt(
   if (current !== undefined) return { system: systemOfBytes(store.bson, current), bytes: current, isHead: true };
   requireVersioning(store, 'read an earlier version of a document of');
   const past = await record();
-  if (past !== undefined) return storedRecord(store, past);
-  await requireKept(store, id, at);
-  return undefined;
+  return past === undefined ? leftVersion(store, id, at) : storedRecord(store, past);
 }
 
 /**
@@ -152,8 +183,8 @@ export async function deletedVersion(
   if (system.op === 'ERASE') return undefined;
   const bytes = await find({ '_id.ov': { $lt: system.ov }, '_system.deleted': { $ne: true } });
   const isLast = bytes !== null && systemOfBytes(store.bson, bytes).ov === system.ov - 1;
-  if (!isLast) await requireKept(store, id, system.ov - 1);
-  return bytes === null ? undefined : { system, bytes: await whole(store, bytes), isHead: false };
+  const last = (isLast ? undefined : await leftRecord(store, id, system.ov - 1)) ?? bytes;
+  return last === null ? undefined : { system, bytes: await whole(store, last), isHead: false };
 }
 
 function storedRecord(store: Store, bytes: Uint8Array): StoredVersion {

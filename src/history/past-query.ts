@@ -93,7 +93,7 @@ function sortedOptions(sort: Sort, projection: RawDocument | undefined): mongo.F
 }
 
 /** Bookkeeping that a version has only since it is over. */
-const OF_RECORDS = ['until', 'untilCv', 'node', 'compact'];
+const OF_RECORDS = ['until', 'untilCv', 'node', 'compact', 'thawed'];
 
 /** What takes a record, in a pipeline, to the document it was. */
 export const RECORD_STAGES: readonly RawDocument[] = [

@@ -4,7 +4,9 @@ import { idKey, pinnedId } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { BeyondRetentionError } from '../errors.ts';
 import { type Floor, floorWithin, LEASE_MS, readFloor } from '../retention/floor.ts';
+import { type Manifest, manifestsOf } from '../retention/manifests.ts';
 import { mayBeDropped, requireKept } from '../retention/require-kept.ts';
+import { keepThawed, thaw } from '../retention/thaw.ts';
 import type { Point } from './instant.ts';
 import { onceAvailable } from './snapshot.ts';
 
@@ -13,7 +15,8 @@ type Session = mongo.ClientSession;
 /** What of the past is read. */
 export interface PastScope {
   readonly store: Store;
-  readonly at: Point;
+  /** Left out: all of it. */
+  readonly at?: Point | undefined;
   /** The documents, where it is only these. */
   readonly ids?: readonly unknown[] | undefined;
 }
@@ -88,24 +91,52 @@ async function areBelow(scopes: readonly PastScope[], ms: number): Promise<boole
 }
 
 /** Whether versions that were current at that point may have left. */
-function isBelow(floor: Floor | undefined, at: Point): boolean {
+function isBelow(floor: Floor | undefined, at: Point | undefined): boolean {
   if (floor === undefined) return false;
+  if (at === undefined) return true;
   return at instanceof Date ? at < floor.until : at.cv < (floor.untilCv ?? 0);
 }
 
-/** A snapshot session that has all versions which were current. */
-async function completeSnapshot(scopes: readonly PastScope[]): Promise<Session> {
-  const session = (scopes[0] as PastScope).store.client.startSession({ snapshot: true });
-  try {
-    for (const scope of scopes) await requireNoneDropped(scope, session);
-    return session;
-  } catch (error) {
-    await session.endSession();
-    throw error;
+/**
+ * A snapshot session that has all versions which were current, or at all. What is in manifests is put back into the
+ * collection first; a snapshot shows both that this was done and what it has brought.
+ *
+ * @throws BeyondRetentionError
+ */
+export async function completeSnapshot(scopes: readonly PastScope[]): Promise<Session> {
+  for (;;) {
+    const session = (scopes[0] as PastScope).store.client.startSession({ snapshot: true });
+    let isComplete = false;
+    try {
+      // One by one: the first answer fixes the snapshot of all others.
+      const cold: ColdManifest[] = [];
+      for (const scope of scopes) cold.push(...(await coldManifests(scope, session)));
+      isComplete = cold.length === 0;
+      if (isComplete) return session;
+      for (const { store, manifest } of cold) await thaw(store, manifest);
+    } finally {
+      if (!isComplete) await session.endSession();
+    }
   }
 }
 
-async function requireNoneDropped({ store, at, ids }: PastScope, session: Session): Promise<void> {
+/** A manifest whose records are needed, and not in the collection. */
+interface ColdManifest {
+  readonly store: Store;
+  readonly manifest: Manifest;
+}
+
+async function coldManifests({ store, at, ids }: PastScope, session: Session): Promise<ColdManifest[]> {
+  if (at !== undefined) await requireNoneDropped({ store, at, ids }, session);
+  const manifests = await manifestsOf(store, { at, ids }, session);
+  await keepThawed(store, manifests);
+  return manifests.flatMap((manifest) => (manifest.thawed === undefined ? [{ store, manifest }] : []));
+}
+
+async function requireNoneDropped(
+  { store, at, ids }: PastScope & { readonly at: Point },
+  session: Session,
+): Promise<void> {
   const floor = await readFloor(store, session);
   if (!mayBeDropped(floor, at)) return;
   if (ids === undefined) throw new BeyondRetentionError(store.head.collectionName, undefined, at, floor);

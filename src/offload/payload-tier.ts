@@ -34,6 +34,8 @@ export interface TierOptions {
   readonly allowShadowSkip: boolean;
   readonly batchWindowMs: number;
   readonly ack: 'committed' | 'stored';
+  /** What versions refer to that have left the collection. */
+  readonly leftOnes?: Offloading['leftOnes'];
 }
 
 /** For how long the whole of a version stays in MongoDB after its payload is stored. */
@@ -80,10 +82,10 @@ export class PayloadTier {
   #sweepTimer: NodeJS.Timeout | undefined;
 
   constructor({ head, versions, bson, clock, tenantField }: TierCollection, options: TierOptions) {
-    const { stores, map, prefix, tenant, batchWindowMs } = options;
+    const { stores, map, prefix, tenant, batchWindowMs, leftOnes } = options;
     this.map = map;
     const address = { prefix, collection: head.collectionName, tenant };
-    this.#target = { head, versions, bson, stores, map, address, isShared: tenantField !== undefined };
+    this.#target = { head, versions, bson, stores, map, address, isShared: tenantField !== undefined, leftOnes };
     this.#clock = clock;
     this.#options = options;
     this.#reader = new PayloadReader(bson, stores);

@@ -4,7 +4,7 @@ import type { RawDocument, SystemFields } from '../types.ts';
 import type { Offloading } from './upload-row.ts';
 
 /** What a version refers to. */
-type Referring = Pick<SystemFields, 'payload' | 'blobs'>;
+export type Referring = Pick<SystemFields, 'payload' | 'blobs'>;
 
 /** The keys of all objects that a version refers to. */
 export function keysOf({ payload, blobs = [] }: Referring): string[] {
@@ -16,11 +16,12 @@ export function keysOf({ payload, blobs = [] }: Referring): string[] {
  * The keys of all objects that something of a collection refers to, each as often as that.
  *
  * In the order in which references move on: heads first, for what is superseded meanwhile is then found among the
- * versions. Each is read along its ids, which no write moves.
+ * versions, and then those that have left the collection. Each is read along its ids, which no write moves.
  */
-export async function* referencesIn({ head, versions }: Offloading): AsyncGenerator<string> {
+export async function* referencesIn({ head, versions, leftOnes }: Offloading): AsyncGenerator<string> {
   yield* referencesOf(head, { _id: 1 });
   yield* referencesOf(versions, BY_ID);
+  for await (const version of leftOnes?.() ?? []) yield* keysOf(version);
 }
 
 const FIELDS = {

@@ -12,7 +12,7 @@ import type { BlobReference, Bson, PayloadReference, RawDocument, SystemFields }
 import { isCondemned } from './condemned.ts';
 import { flipState } from './flip-state.ts';
 import type { PayloadStores } from './payload-stores.ts';
-import { keysOf } from './references.ts';
+import { keysOf, type Referring } from './references.ts';
 import { documentOf, type Row, stillThere, versionOf } from './row.ts';
 
 type Collection = mongo.Collection<RawDocument>;
@@ -28,6 +28,8 @@ export interface Offloading {
   readonly address: Pick<VersionAddress, 'prefix' | 'collection' | 'tenant'>;
   /** Whether tenants share the collection: then the id tells whose a document is. */
   readonly isShared: boolean;
+  /** What versions refer to that are kept elsewhere than in the two collections. */
+  readonly leftOnes?: (() => AsyncIterable<Referring>) | undefined;
 }
 
 /** What the keys of all objects of a document have in common. */

@@ -100,6 +100,23 @@ export function isPayloadKey(rest: string): boolean {
   return PAYLOAD_KEY.test(rest);
 }
 
+/** What all keys of a collection's manifests begin with; with a tenant, those of the tenant. */
+export function manifestPrefix({ prefix, collection, tenant }: Omit<ItemAddress, 'id' | 'incarnation'>): string {
+  const own = tenant === undefined ? '' : `${tenantSegment(tenant)}/`;
+  return `${keySegment(prefix)}/__manifests__/${keySegment(collection)}/${own}`;
+}
+
+/**
+ * The key of a manifest, in the bucket for versions: `<prefix>/__manifests__/<collection>/[<tenant>/]2026/02/…`
+ *
+ * @param period the day on which its period begins: `2026-02-01`
+ * @param name its own, of letters and digits
+ */
+export function manifestKey(address: Omit<ItemAddress, 'id' | 'incarnation'>, period: string, name: string): string {
+  const [, year, month] = /^(.+)-(\d\d)-\d\d$/.exec(period) as unknown as [string, string, string];
+  return `${manifestPrefix(address)}${year}/${month}/${period}-${name}.ndjson.gz`;
+}
+
 const INCARNATION = /^[0-9a-f]{8,32}$/;
 
 function incarnationSegment(incarnation: string | undefined): string {

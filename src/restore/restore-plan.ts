@@ -70,6 +70,7 @@ async function* changedSince(store: Store, scope: RestoreScope): AsyncGenerator<
   const order = { sort: { _id: 1 }, hint: { _id: 1 } } as const;
   const heads = store.head.find(changedHeads(filter, at), { ...order, raw: true, batchSize: pageSize });
   for await (const page of pagesOf(store, heads, pageSize)) {
+    await requireRetained({ store, at });
     const images = page.map((bytes) => preImage(store.bson, bytes));
     const ids = images.map(({ id }) => id);
     const lived = await livedAt(store, ids, at);
@@ -102,6 +103,7 @@ async function* superseded(store: Store, { at, filter, pageSize }: RestoreScope)
   const order = { sort: BY_ID_AND_END, hint: BY_ID_AND_END } as const;
   const records = store.versions.find(recordsAt(filter, at), { ...order, raw: true, batchSize: pageSize });
   for await (const page of pagesOf(store, records, pageSize)) {
+    await requireRetained({ store, at });
     yield { looked: page.length, steps: await stepsOf(store, page) };
   }
 }

@@ -2,12 +2,17 @@ import { setTimeout } from 'node:timers/promises';
 import { ensureOperations } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
+import type { RollUpOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import { batchesOf } from './batches.ts';
+import { settleManifests } from './doomed-manifests.ts';
 import { dropRecords } from './drop-records.ts';
-import { type Due, dueRecords } from './due-records.ts';
+import { type Due, type DueRecord, dueRecords } from './due-records.ts';
 import { LEASE_MS, raiseFloor } from './floor.ts';
+import { periodOf } from './period.ts';
+import { rollUp } from './roll-up.ts';
 import { leaving } from './stays.ts';
+import { freeze } from './thaw.ts';
 
 /** How old versions are taken away. */
 export interface RetentionOptions {
@@ -22,9 +27,14 @@ export interface RetentionOptions {
   readonly onProgress?: ((progress: RetentionCounts) => void) | undefined;
 }
 
-/** What has left the collection, counted in versions. */
+/** What has left the collection. */
 export interface RetentionCounts {
+  /** Versions that are in manifests now. */
+  readonly rolledUp: number;
+  /** Versions that are nowhere any more. */
   readonly dropped: number;
+  /** Manifests that were written. */
+  readonly manifests: number;
 }
 
 export interface RetentionReport extends RetentionCounts {
@@ -44,7 +54,7 @@ const WAIT_MS = LEASE_MS + 250;
  * writes. A run that was cut short is finished by running it again.
  *
  * 1. The floor is raised: reads below it look closer from now on.
- * 2. Once every reader knows of it, records leave.
+ * 2. Once every reader knows of it, records leave: into manifests, or for good.
  *
  * @param waitMs for how long it takes readers to know of the floor
  * @throws ConfigError where the collection keeps everything, and without `confirm: true`
@@ -58,19 +68,61 @@ export async function applyRetention(
   if (confirm !== true && !dryRun) throw unconfirmed(store);
   await ensureVersions(store, undefined);
   await ensureOperations(store);
-  let dropped = 0;
-  let isKnown = false;
-  for await (const batch of batchesOf(dueRecords(store, due), () => '')) {
+  const run = new Run(store, dryRun);
+  if (!dryRun) await run.settle();
+  let isKnown = dryRun;
+  for await (const batch of batchesOf(dueRecords(store, due), run.groupOf)) {
     const records = await leaving(store, batch);
-    if (!dryRun && !isKnown) {
+    if (records.length === 0) continue;
+    if (!isKnown) {
       await raiseFloor(store, highestOf(due));
       await setTimeout(waitMs);
       isKnown = true;
     }
-    dropped += dryRun ? records.length : await dropRecords(store, records);
-    onProgress?.({ dropped });
+    await run.take(records);
+    onProgress?.(run.counts);
   }
-  return { dryRun, dropped };
+  return { dryRun, ...run.counts };
+}
+
+/** What one run does with records, and has done so far. */
+class Run {
+  readonly #store: Store;
+  readonly #dryRun: boolean;
+  readonly #rollUp: RollUpOptions | undefined;
+  readonly #counts = { rolledUp: 0, dropped: 0, manifests: 0 };
+
+  constructor(store: Store, dryRun: boolean) {
+    this.#store = store;
+    this.#dryRun = dryRun;
+    this.#rollUp = store.retention?.rollUp;
+  }
+
+  get counts(): RetentionCounts {
+    return { ...this.#counts };
+  }
+
+  /** What goes into one manifest: versions that ended in the same period. */
+  readonly groupOf = ({ system }: DueRecord): string => {
+    const { manifestPeriod = 'monthly' } = this.#rollUp ?? {};
+    return this.#rollUp === undefined ? '' : periodOf(system.until, manifestPeriod);
+  };
+
+  /** Tidies up after earlier runs, and after readers. */
+  async settle(): Promise<void> {
+    if (this.#rollUp === undefined) return;
+    await settleManifests(this.#store);
+    await freeze(this.#store);
+  }
+
+  async take(records: readonly DueRecord[]): Promise<void> {
+    if (this.#rollUp === undefined) {
+      this.#counts.dropped += this.#dryRun ? records.length : await dropRecords(this.#store, records);
+    } else if (this.#dryRun || (await rollUp(this.#store, records))) {
+      this.#counts.rolledUp += records.length;
+      this.#counts.manifests += 1;
+    }
+  }
 }
 
 /** @throws ConfigError */

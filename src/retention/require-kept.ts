@@ -7,6 +7,7 @@ import { BY_ID } from '../system/version-indexes.ts';
 import type { VersionFields } from '../types.ts';
 import { type Floor, readFloor } from './floor.ts';
 import { isTrimmed } from './is-trimmed.ts';
+import { keptRecords } from './kept-records.ts';
 
 /** A version by its number, or the one that was current at a point in time. */
 export type Asked = number | Date | { readonly cv: number };
@@ -48,5 +49,7 @@ async function versionsLeft(store: Store, id: unknown, session: Session): Promis
   const options = { projection: { _id: 1, _system: 1 }, ...(session === undefined ? {} : { session }) };
   const head = await store.head.findOne({ _id: { $eq: id as never } }, options);
   const records = await store.versions.find({ '_id.id': id } as Filter, { ...options, sort: BY_ID }).toArray();
-  return [...records, ...(head === null ? [] : [head])].map(({ _system }) => systemOf(_system));
+  const stored = [...records, ...(head === null ? [] : [head])].map(({ _system }) => systemOf(_system));
+  const kept = (await keptRecords(store, id)).map(({ system }) => system);
+  return [...kept, ...stored].sort((a, b) => a.ov - b.ov);
 }

@@ -1,0 +1,28 @@
+import type { Store } from '../commit/store.ts';
+import { ALL, type Manifest, manifestRecords, versionsStore } from './manifests.ts';
+
+/** A manifest that is not finished by then is not going to be. */
+const WRITING_MS = 600_000;
+
+const MAJORITY = { writeConcern: { w: 'majority' } } as const;
+
+/** Deletes a manifest that does not count, with all versions of its object that the store keeps. */
+export async function doom(store: Store, key: string): Promise<void> {
+  const filter = { _id: { manifest: key }, state: { $ne: 'kept' } } as const;
+  await manifestRecords(store).updateOne(filter, { $set: { state: 'doomed' } }, MAJORITY);
+  await deleteDoomed(store, key);
+}
+
+/** Deletes what earlier runs have left: manifests that were given up, and those that were never finished. */
+export async function settleManifests(store: Store): Promise<void> {
+  const unfinished = { state: 'writing' as const, begun: { $lt: new Date(Date.now() - WRITING_MS) } };
+  await manifestRecords(store).updateMany({ ...ALL, ...unfinished } as never, { $set: { state: 'doomed' } }, MAJORITY);
+  const doomed = manifestRecords(store).find({ ...ALL, state: 'doomed' } as never, { readPreference: 'primary' });
+  for await (const { _id } of doomed as unknown as AsyncIterable<Manifest>) await deleteDoomed(store, _id.manifest);
+}
+
+/** The record goes last: as long as it is there, it is known that something may be left. */
+async function deleteDoomed(store: Store, key: string): Promise<void> {
+  await versionsStore(store).delete(key, { allVersions: true });
+  await manifestRecords(store).deleteOne({ _id: { manifest: key }, state: 'doomed' }, MAJORITY);
+}

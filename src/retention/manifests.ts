@@ -1,0 +1,92 @@
+import type { mongo } from 'mongoose';
+import { operationsOf } from '../commit/operations.ts';
+import type { Store } from '../commit/store.ts';
+import type { RollUpOptions } from '../config/options.ts';
+import { ConfigError } from '../errors.ts';
+import type { Digest } from '../payload/digest.ts';
+import type { PayloadStore } from '../payload/payload-store.ts';
+
+/**
+ * Version records that have left their collection are kept together in objects, of which each is on record in
+ * `<collection>_locks`:
+ *
+ *     { _id: { manifest: 'app/__manifests__/users/2026/02/2026-02-01-9f3c….ndjson.gz' }, state: 'kept', sha256, length,
+ *       size, records: 1840, first: <the smallest _id>, last: <the greatest>, from: <date>, until: <date> }
+ *
+ * - `writing`: the object is on its way, and the records are still in the collection.
+ * - `kept`: the records are in the object. With `thawed` they are in the collection as well, since that instant.
+ * - `doomed`: the object is to be deleted, and then this.
+ */
+export interface Manifest extends Digest {
+  readonly _id: { readonly manifest: string };
+  readonly state: 'writing' | 'kept' | 'doomed';
+  /** When it began to be written. */
+  readonly begun?: Date;
+  /** The length of what is compressed in it, in bytes. */
+  readonly size: number;
+  readonly records: number;
+  readonly first: unknown;
+  readonly last: unknown;
+  /** The span of its versions in time; without a beginning where one of them has none. */
+  readonly from?: Date;
+  readonly until: Date;
+  /** The same as numbers across the collection, where such are kept. */
+  readonly fromCv?: number;
+  readonly untilCv?: number;
+  readonly thawed?: Date;
+}
+
+/** Which manifests are meant: those that may hold versions of some documents, or some that were current. */
+export interface Selection {
+  readonly at?: Date | { readonly cv: number } | undefined;
+  readonly ids?: readonly unknown[] | undefined;
+}
+
+/** More ids are not told apart. */
+const MAX_IDS = 100;
+
+/** The manifests that are kept. */
+export async function manifestsOf(
+  store: Store,
+  { at, ids }: Selection,
+  session?: mongo.ClientSession,
+): Promise<Manifest[]> {
+  const filter = { ...ALL, state: 'kept', ...holding(at), ...about(ids) } as mongo.Filter<Manifest>;
+  const reading = session === undefined ? { readPreference: 'primary' as const } : { session };
+  return manifestRecords(store).find(filter, reading).toArray();
+}
+
+/** All ids of records of manifests, and no others. */
+export const ALL = { _id: { $gte: { manifest: '' }, $lt: { manifest: '\uffff' } } } as const;
+
+function holding(at: Selection['at']): object {
+  if (at === undefined) return {};
+  if (at instanceof Date) return { from: { $not: { $gt: at } }, until: { $gt: at } };
+  return { fromCv: { $not: { $gt: at.cv } }, untilCv: { $gt: at.cv } };
+}
+
+/** Ids are compared across their types, as the order of records is. */
+function about(ids: Selection['ids']): object {
+  if (ids === undefined || ids.length > MAX_IDS) return {};
+  const spans = ids.map((id) => ({
+    $and: [{ $lte: ['$first', { $literal: id }] }, { $gte: ['$last', { $literal: id }] }],
+  }));
+  return { $expr: { $or: spans } };
+}
+
+export function manifestRecords(store: Store): mongo.Collection<Manifest> {
+  return operationsOf(store) as unknown as mongo.Collection<Manifest>;
+}
+
+/** Where manifests are kept. @throws ConfigError where there are some, and nobody has said where */
+export function versionsStore(store: Store): PayloadStore {
+  return rollUpOf(store).versions;
+}
+
+/** @throws ConfigError */
+export function rollUpOf({ retention, head }: Store): RollUpOptions {
+  if (retention?.rollUp !== undefined) return retention.rollUp;
+  throw new ConfigError({
+    message: `Cannot read old versions of ${head.collectionName}: they are kept in manifests, and nothing says where. Give the plugin retention: { rollUp: { versions } }`,
+  });
+}

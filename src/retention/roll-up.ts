@@ -1,0 +1,37 @@
+import type { Store } from '../commit/store.ts';
+import { inTransaction } from '../commit/transaction.ts';
+import { doom } from './doomed-manifests.ts';
+import type { DueRecord } from './due-records.ts';
+import { noteChange } from './floor.ts';
+import { keep, writeManifest } from './write-manifest.ts';
+
+/**
+ * Moves records into a manifest:
+ *
+ * 1. it is noted that one is being written, it is put, and read again;
+ * 2. in one transaction it is said to count, and the records leave.
+ *
+ * After a crash before the second step the records are where they were, and the manifest is given up later. Records that
+ * somebody else takes away meanwhile, as an erasure does, must not come back with it: then all stay for the next run.
+ *
+ * @returns whether they have left
+ */
+export async function rollUp(store: Store, records: readonly DueRecord[]): Promise<boolean> {
+  const key = await writeManifest(store, records);
+  const ids = records.map(({ id, ov }) => ({ id, ov }));
+  const isMoved = await inTransaction(
+    store,
+    undefined,
+    async ({ session }) => {
+      await noteChange(store, session);
+      const counts = await keep(store, key, session);
+      const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
+      if (counts && deletedCount === records.length) return true;
+      await session.abortTransaction();
+      return false;
+    },
+    0,
+  );
+  if (!isMoved) await doom(store, key);
+  return isMoved;
+}

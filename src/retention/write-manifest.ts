@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import type { mongo } from 'mongoose';
+import { compareValues } from '../bson/compare.ts';
+import type { Store } from '../commit/store.ts';
+import { manifestKey } from '../payload/payload-key.ts';
+import type { DueRecord } from './due-records.ts';
+import { encodeRecords } from './manifest-body.ts';
+import { type Manifest, manifestRecords, rollUpOf } from './manifests.ts';
+import { periodOf } from './period.ts';
+
+const NAME_BYTES = 8;
+
+/**
+ * Puts records into an object of their own, and reads it again. It is on record before it is there, so that nothing is
+ * left of it unknown to anyone; and it counts only once {@link keep} has said so.
+ *
+ * @returns its key
+ */
+export async function writeManifest(store: Store, records: readonly DueRecord[]): Promise<string> {
+  const { versions, manifestPeriod = 'monthly' } = rollUpOf(store);
+  const { bytes, size, sha256, length } = await encodeRecords(store.bson, records);
+  const period = periodOf(latestOf(records), manifestPeriod);
+  const key = manifestKey(addressOf(store), period, randomBytes(NAME_BYTES).toString('hex'));
+  const record: Manifest = {
+    _id: { manifest: key },
+    state: 'writing',
+    begun: new Date(),
+    sha256,
+    length,
+    size,
+    ...factsOf(records),
+  };
+  await manifestRecords(store).insertOne(record, { writeConcern: { w: 'majority' } });
+  await versions.put(key, bytes, { contentType: 'application/gzip' });
+  await versions.get(key, { expected: { sha256, length } });
+  return key;
+}
+
+/** Says in a transaction that a manifest counts. @returns whether nobody has given it up */
+export async function keep(store: Store, key: string, session: mongo.ClientSession, thawed?: Date): Promise<boolean> {
+  const update = {
+    $set: { state: 'kept', ...(thawed === undefined ? {} : { thawed }) },
+    $unset: { begun: '' },
+  } as const;
+  const filter = { _id: { manifest: key }, state: 'writing' } as const;
+  return (await manifestRecords(store).updateOne(filter, update, { session })).matchedCount === 1;
+}
+
+/** What the keys of all manifests of a collection have in common. */
+export function addressOf(store: Store) {
+  const { prefix = store.head.dbName, tenant } = rollUpOf(store);
+  return { prefix, collection: store.head.collectionName, tenant };
+}
+
+function factsOf(records: readonly DueRecord[]) {
+  const systems = records.map(({ system }) => system);
+  const ids = records.map(({ id }) => id).sort(compareValues);
+  const froms = systems.map(({ updatedAt }) => updatedAt);
+  const cvs = systems.flatMap(({ cv }) => cv ?? []);
+  const untilCvs = systems.flatMap(({ untilCv }) => untilCv ?? []);
+  const from = froms.includes(undefined) ? {} : { from: earliest(froms as Date[]) };
+  return {
+    records: records.length,
+    first: ids[0],
+    last: ids.at(-1),
+    ...from,
+    until: latestOf(records),
+    ...(cvs.length < records.length ? {} : { fromCv: Math.min(...cvs) }),
+    ...(untilCvs.length === 0 ? {} : { untilCv: Math.max(...untilCvs) }),
+  };
+}
+
+function earliest(dates: readonly Date[]): Date {
+  return new Date(Math.min(...dates.map((date) => date.getTime())));
+}
+
+function latestOf(records: readonly DueRecord[]): Date {
+  return new Date(Math.max(...records.map(({ system }) => system.until.getTime())));
+}
