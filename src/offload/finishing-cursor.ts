@@ -6,10 +6,10 @@ export type Finish = (rows: readonly Uint8Array[]) => Promise<readonly Uint8Arra
 
 /** A batch of documents as the driver's cursors hold it. */
 interface Batch {
-  readonly id: unknown;
-  readonly ns: unknown;
   readonly length: number;
-  shift(options?: object): unknown;
+  /** How many of its documents were taken. */
+  iterated: number;
+  shift(options?: { readonly raw?: boolean }): unknown;
 }
 
 /** The steps of the driver's cursors, which its types keep to themselves. */
@@ -42,24 +42,14 @@ async function finished(bson: Bson, batch: Batch, finish: Finish): Promise<Batch
     rows.push(row as Uint8Array);
   }
   const documents = await finish(rows);
-  let position = 0;
-  const shift = (options: { readonly raw?: boolean } = {}) => {
-    const next = documents[position];
+  batch.iterated = 0;
+  batch.shift = (options = {}) => {
+    const next = documents[batch.iterated];
     if (next === undefined) return null;
-    position += 1;
+    batch.iterated += 1;
     return options.raw === true ? next : bson.deserialize(next, options);
   };
-  return Object.create(batch, {
-    id: { value: batch.id },
-    ns: { value: batch.ns },
-    length: { get: () => documents.length - position },
-    shift: { value: shift },
-    clear: {
-      value: () => {
-        position = documents.length;
-      },
-    },
-  }) as Batch;
+  return batch;
 }
 
 const RAW = { raw: true } as const;

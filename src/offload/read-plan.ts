@@ -100,6 +100,7 @@ function finishing(context: PlanContext, options: Finishing): Finish {
   const projectsAll = options.project !== undefined && plain === undefined;
   return async (rows) => {
     const unfinished = rows.flatMap((row, index) => (projectsAll || isProcessed(row) ? [index] : []));
+    if (unfinished.length === 0) return options.visible ? rows : rows.map((row) => withoutField(row, '_system'));
     const whole = (row: Uint8Array) => context.whole(row, systemOfBytes(bson, row));
     const fetched = await Promise.all(unfinished.map((index) => whole(rows[index]!)));
     const shown = await projectedAll(context, fetched, options.project, plain);

@@ -15,7 +15,7 @@ export interface Ways {
 export async function waysOf(bench: Bench, { bucket }: Bucket, endpoint: string): Promise<Ways> {
   const { s3 } = await loadLibrary();
   const held = heldStore(new s3.S3PayloadStore(bucket, s3OptionsOf(endpoint)));
-  const payload = { json: held.store, prefix: 'offloaded' };
+  const payload = { json: held.store };
   return {
     inline: await noteModel(await bench.connect(), bench.chronos),
     offloaded: await noteModel(await bench.connect(), bench.chronos, payload),

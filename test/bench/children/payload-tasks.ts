@@ -32,7 +32,7 @@ const tasks = {
     const { library, s3 } = await loadLibrary();
     await mongoose.connect(task.uri, { dbName: task.dbName });
     const json = new s3.S3PayloadStore(task.bucket, s3OptionsOf(task.endpoint));
-    const notes = await noteModel(mongoose, library.chronos, { json, prefix: 'at-once' });
+    const notes = await noteModel(mongoose, library.chronos, { json });
     const note = (n: number) => ({ title: `note ${n}`, body: randomBytes(task.bytes / 2).toString('hex') });
     const before = process.memoryUsage.rss() / MB;
     const more = await grown(async () => {
