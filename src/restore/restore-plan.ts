@@ -46,9 +46,16 @@ const PAGE_BYTES = 8_000_000;
  * @throws BeyondRetentionError where retention has dropped some of it
  */
 export async function* restorePlan(store: Store, scope: RestoreScope): AsyncGenerator<PlannedPage> {
-  await requireRetained({ store, at: scope.at });
-  yield* changedSince(store, scope);
-  yield* superseded(store, scope);
+  const { at } = scope;
+  await requireRetained({ store, at });
+  for (const pages of [changedSince(store, scope), superseded(store, scope)]) {
+    for await (const page of pages) {
+      // What was dropped before this may have been missed by the page; what goes later was read by then.
+      await requireRetained({ store, at });
+      yield page;
+    }
+    await requireRetained({ store, at });
+  }
 }
 
 /** How many documents {@link restorePlan} is going to look at. */
