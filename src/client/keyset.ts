@@ -1,5 +1,6 @@
 import { compareValues } from '../bson/compare.ts';
 import { isTagged, type Kind, kindOf, kinds } from '../bson/kind.ts';
+import { ConfigError } from '../errors.ts';
 import type { RawDocument } from '../types.ts';
 
 /** One property of a sort. */
@@ -27,8 +28,15 @@ function valuesAt(value: unknown, [name, ...rest]: readonly string[]): unknown[]
 
 type Condition = RawDocument;
 
-/** The documents that come after a position in a sort: what it has no value for is told in words the server knows. */
+/**
+ * The documents that come after a position in a sort.
+ *
+ * @throws ConfigError for a pattern, which the server sorts by and does not compare with
+ */
 export function afterPosition(keys: readonly SortKey[], values: readonly unknown[]): Condition {
+  if (values.some((value) => kindOf(value) === 'regex')) {
+    throw new ConfigError({ message: 'Cannot go on after a document that is sorted by a regular expression' });
+  }
   const alternatives = keys.map((key, index) => {
     const tied = keys
       .slice(0, index)

@@ -6,6 +6,7 @@ import type { Attribution, ChronosWriteOptions, RawDocument, SystemFields } from
 import { checkedData } from './checked-data.ts';
 import { shownItemId } from './item.ts';
 import { checkedOv, type Items } from './items.ts';
+import { withBlobs } from './kept-blobs.ts';
 
 /** A write of the client's does not wait for ever, in milliseconds. */
 const DEADLINE_MS = 30_000;
@@ -44,11 +45,12 @@ export async function createItem(items: Items, data: unknown, by: Attribution): 
   const { model } = items;
   const { _id: given, _system, ...content } = checkedData(`create a document of ${model.modelName}`, data);
   const id = newId(items, given);
+  const document = { _id: id, ...(await withBlobs(items, undefined, content)) };
   const system = items.areSchemaless
     ? await versionOf(items, id, by, async () => {
-        await model.collection.insertOne({ _id: id, ...content } as never);
+        await model.collection.insertOne(document as never);
       })
-    : await savedVersion(items, { ...content, _id: id }, by);
+    : await savedVersion(items, document, by);
   return { ...written(id, system), createdAt: system.insertedAt as Date };
 }
 
@@ -63,9 +65,10 @@ export async function updateItem(items: Items, id: unknown, data: unknown, by: I
       message: `Cannot update a document of ${model.modelName} by one of another _id. Leave _id out`,
     });
   }
+  const document = await withBlobs(items, own, content);
   const system = await versionOf(items, own, { ...by, always: true }, async () => {
-    if (items.areSchemaless) await model.collection.replaceOne({ _id: own } as never, content as never);
-    else await model.replaceOne({ _id: own }, content as never, { runValidators: true });
+    if (items.areSchemaless) await model.collection.replaceOne({ _id: own } as never, document as never);
+    else await model.replaceOne({ _id: own }, document as never, { runValidators: true });
   });
   return { ...written(own, system), updatedAt: system.updatedAt as Date };
 }
@@ -90,7 +93,8 @@ export async function enrichItem(
   const { actor, reason, functionId, includeDeleted } = options;
   const expectedOv = checkedOv(options.expectedOv);
   const by = { actor, reason, functionId, expectedOv, includeDeleted, deadlineMs: DEADLINE_MS };
-  const made = await items.run(() => items.verbs.writing.madeByEnrich(own, patches, by));
+  const whole = await Promise.all(patches.map((one) => withBlobs(items, own, one)));
+  const made = await items.run(() => items.verbs.writing.madeByEnrich(own, whole, by));
   const system = made ?? (await unchanged(items, own, expectedOv));
   return { ...written(own, system), updatedAt: system.updatedAt as Date };
 }
@@ -103,7 +107,7 @@ export async function restoreItem(
 ): Promise<Restored> {
   const { actor, reason, functionId } = options;
   const expectedOv = checkedOv(options.expectedOv);
-  if ('ov' in target) checkedOv(target.ov);
+  if ('ov' in target) checkedOv(target.ov ?? Number.NaN);
   const own = requireId(items, id);
   const by = { actor, reason, functionId, expectedOv, deadlineMs: DEADLINE_MS };
   const made = await items.run(() => items.verbs.writing.madeByRestore(own, target, by));

@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
+import { encodeBase64 } from '../payload/base64-text.ts';
 import { decodeBody } from '../payload/body-codec.ts';
 import type { Digest } from '../payload/digest.ts';
 import { joinDocument, referencesIn } from '../payload/join-document.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
-import type { Bson, PayloadReference, SystemFields } from '../types.ts';
+import type { BlobReference, Bson, PayloadReference, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
 import type { PayloadStores } from './payload-stores.ts';
 import { underIdOf } from './row.ts';
@@ -47,6 +48,12 @@ export class PayloadReader {
     const { state, payload, blobs = [] } = systemOfBytes(this.#bson, row);
     if (state !== 'processed' || payload === undefined) return referencesIn(row, blobs);
     return underIdOf(row, joinDocument({ inline: row, body: await this.#body(payload), blobs: [] }));
+  }
+
+  /** A blob as the property that it was taken from had it. */
+  async base64Of(reference: BlobReference): Promise<string> {
+    const bytes = await this.#blob(reference.blobKey, reference);
+    return encodeBase64({ bytes, head: reference.head ?? '' });
   }
 
   /** Forgets what was read. */

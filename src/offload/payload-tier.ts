@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { ConfigError, StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
-import type { Bson, RawDocument, SystemFields } from '../types.ts';
+import type { BlobReference, Bson, RawDocument, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
 import { type ErasedObjects, eraseObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
@@ -165,6 +165,11 @@ export class PayloadTier {
   /** The row with all of its document but the blobs, in whose places stand their references. */
   withReferences(row: Uint8Array): Promise<Uint8Array> {
     return this.#reader.withReferences(row);
+  }
+
+  /** A blob as the property that it was taken from had it. */
+  base64Of(reference: BlobReference): Promise<string> {
+    return this.#reader.base64Of(reference);
   }
 
   /** Puts what is missing of documents back into MongoDB. It is no change of them, and makes no version. */
