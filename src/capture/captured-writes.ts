@@ -13,7 +13,7 @@ import { idKey, pinnedId } from '../commit/pinned-id.ts';
 import { ifAborted, isInTransaction } from '../commit/transaction.ts';
 import { writeBulk } from '../commit/write-bulk.ts';
 import { type EffectiveOptions, effectiveOptions, type WriteTarget } from '../context.ts';
-import { ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
+import { ConfigError, ReadOnlyVersionError, UnversionedWriteError } from '../errors.ts';
 import { withoutSystem } from '../system/guard.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
 import { bulkItems } from './bulk-items.ts';
@@ -113,8 +113,17 @@ export class CapturedWrites {
     return this.#refuseBuilder('initializeUnorderedBulkOp');
   }
 
-  /** The history goes with its documents; so it does when they are dropped, which the database is told. */
+  /**
+   * The history goes with its documents; so it does when they are dropped, which the database is told. Objects cannot go
+   * along, and a later collection of the old name would take them for its own.
+   */
   async rename(name: string, ...args: never[]): Promise<unknown> {
+    const { objects, head } = this.#committer.store;
+    if (objects !== undefined) {
+      throw new ConfigError({
+        message: `Cannot rename ${head.collectionName}: its payloads are kept in object storage under this name. Export it with exportHistory, and import it under the other name`,
+      });
+    }
     const renamed = await this.#native.rename(name, ...args);
     await renameHistory(this.#committer.store, name);
     return renamed;

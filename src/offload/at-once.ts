@@ -23,7 +23,7 @@ export class AtOnce {
 
 /** Does something with each item, with so many at once at the most; no more of them are held. Ends with the first error. */
 export async function eachAtOnce<T>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   limit: number,
   task: (item: T) => Promise<void>,
 ): Promise<void> {

@@ -34,6 +34,7 @@ const BATCH_ROWS = 1_000;
 
 async function* referencesOf(collection: mongo.Collection<RawDocument>, hint: mongo.Sort): AsyncGenerator<string> {
   const options = { projection: FIELDS, sort: hint, hint: hint as mongo.Hint, batchSize: BATCH_ROWS } as const;
-  const rows = collection.find({}, { ...options, readPreference: 'primary' });
+  // What is seen here is never undone: a version that is gone stays so when another member of the replica set takes over.
+  const rows = collection.find({}, { ...options, readPreference: 'primary', readConcern: { level: 'majority' } });
   for await (const { _system } of rows) yield* keysOf((_system ?? {}) as Referring);
 }

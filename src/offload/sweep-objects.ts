@@ -1,6 +1,7 @@
 import { StorageError } from '../errors.ts';
 import { collectionPrefix, isPayloadKey } from '../payload/payload-key.ts';
 import { listAll, type ObjectFacts, type PayloadStore } from '../payload/payload-store.ts';
+import { eachAtOnce } from './at-once.ts';
 import { condemn } from './condemned.ts';
 import { KeyFilter } from './key-filter.ts';
 import { requireOwned, storesOf, timeOf } from './owner.ts';
@@ -36,6 +37,7 @@ export interface SweepRun {
 /** Keys of one look for references. */
 const BATCH_KEYS = 50_000;
 const PAGE = 1_000;
+const AT_ONCE = 16;
 /** Of a document's versions some have a blob or two. */
 const KEYS_PER_VERSION = 2;
 
@@ -120,12 +122,12 @@ class Sweep {
     const orphans = new Map(batch.map((object) => [object.key, object]));
     if (!this.#run.dryRun) await condemn(this.#target, orphans.keys());
     for await (const key of referencesIn(this.#target)) orphans.delete(key);
-    for (const { key, length } of orphans.values()) {
+    await eachAtOnce(orphans.values(), AT_ONCE, async ({ key, length }) => {
       if (!this.#run.dryRun) await this.#delete(store, key);
       this.counts.orphans += 1;
       this.counts.bytes += length;
       this.#run.onOrphan(key);
-    }
+    });
   }
 
   async #delete(store: PayloadStore, key: string): Promise<void> {

@@ -168,6 +168,12 @@ class SkewedStore extends SwitchedStore {
   }
 }
 
+test('a collection whose objects are kept under its name keeps it', async () => {
+  await Files.create({ _id: 'stays', title: 'a', body: 'b' });
+  await expect(Files.collection.rename('others')).rejects.toThrow(ConfigError);
+  expect((await Files.findById('stays'))?.body).toBe('b');
+});
+
 describe('a version whose object is gone', () => {
   test('is stored again from its whole copy in MongoDB, under another key', async () => {
     await Files.create({ _id: 'dangling', title: 'a', body: 'text', file: base64('blob') });

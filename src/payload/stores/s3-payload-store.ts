@@ -27,6 +27,8 @@ import type { S3Options } from './s3-options.ts';
 import { objectSettings } from './s3-settings.ts';
 import { allowance, watched } from './timed-body.ts';
 
+const DELETE_ATTEMPTS = 10;
+
 /** Keeps objects in a bucket of an S3-compatible service. */
 export class S3PayloadStore implements PayloadStore {
   readonly name: string;
@@ -202,14 +204,25 @@ export class S3PayloadStore implements PayloadStore {
   }
 
   async #deleteVersions(key: string, options: CallOptions): Promise<void> {
+    const deleted = new Set<string>();
+    let again = 0;
     for (let versions = await this.#versionsOf(key, options); versions.length > 0; ) {
+      // In a bucket without versions somebody may have put the object once more.
+      if (versions.every((version) => deleted.has(version)) && ++again === DELETE_ATTEMPTS)
+        throw this.#undeletable(key);
       for (const version of versions) {
         await this.#deleteOne(key, version, options).catch((error: unknown) =>
           this.#unlessRetained(key, version, error),
         );
+        deleted.add(version);
       }
       versions = await this.#versionsOf(key, options);
     }
+  }
+
+  #undeletable(key: string): StorageError {
+    const message = `Cannot delete all versions of ${key} in the ${this.name}: those that were deleted are still there`;
+    return new StorageError({ message, store: this.name, key, retryable: true });
   }
 
   /** The versions of an object and the markers of its deletions; `null` is that of a bucket without versions. */
