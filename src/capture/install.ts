@@ -6,7 +6,6 @@ import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import type { MapOf } from '../offload/offload-pipeline.ts';
-import type { PayloadMap } from '../payload/payload-map.ts';
 import { rowsOf } from '../system/rows.ts';
 import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
@@ -15,7 +14,7 @@ import type { PastReader } from './capture-target.ts';
 import { keepingOf } from './connection-keeping.ts';
 import { payloadThrough } from './connection-payload.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
-import { offloadedMap, offloading } from './offloading.ts';
+import { offloading } from './offloading.ts';
 import { versionCheck } from './version-check.ts';
 import { versionedCollection } from './versioned-collection.ts';
 import { createBeforeSessions } from './versions-before-sessions.ts';
@@ -52,7 +51,6 @@ const captures = Symbol('chronos captures');
 
 const committers = new WeakMap<DriverCollection, Committer>();
 const modelsByName = new WeakMap<Connection, Map<string, AnyModel>>();
-const payloadMaps = new WeakMap<Connection, Map<string, PayloadMap>>();
 
 /**
  * Puts a capturing collection in the place of a model's own, wherever Mongoose keeps it. Mongoose announces a model
@@ -68,7 +66,6 @@ export function installCapture(model: AnyModel, own: ChronosOptions, pastOf: Pas
     payload: own.payload ?? payloadThrough(native.conn),
   };
   const capturing = capturingCollection(model, native, options, pastOf);
-  if (options.payload !== undefined) payloadMapsOf(native.conn).set(native.name, offloadedMap(model, options));
   const models = modelsOf(native.conn);
   if (!models.has(native.name)) models.set(native.name, model);
 
@@ -125,11 +122,11 @@ function versionedOf(
 ): DriverCollection {
   const committer = committerOf(model, native, driver, options);
   const isVersioned = (name: string) => modelsOf(native.conn).has(name);
-  const mapOf: MapOf = (name) => payloadMapsOf(native.conn).get(name);
   const storeOf = (name: string) => {
     const other = modelsOf(native.conn).get(name);
     return other === undefined ? undefined : committerBehind(other)?.store;
   };
+  const mapOf: MapOf = (name) => storeOf(name)?.payload?.map;
   return versionedCollection(driver, {
     committer,
     past: pastOf(committer.store, { isVersioned, mapOf, storeOf }),
@@ -228,12 +225,6 @@ export function committerBehind(model: AnyModel): Committer | undefined {
   const versioned = model.$__collection.collection;
   const driver = versioned === null ? null : native._getCollection();
   return driver === null ? undefined : committers.get(driver);
-}
-
-function payloadMapsOf(connection: Connection): Map<string, PayloadMap> {
-  const maps = payloadMaps.get(connection) ?? new Map<string, PayloadMap>();
-  payloadMaps.set(connection, maps);
-  return maps;
 }
 
 function modelsOf(connection: Connection): Map<string, AnyModel> {

@@ -24,12 +24,20 @@ export function offloading(base: Store, model: AnyModel, options: ChronosOptions
  * What of a model's documents stays in MongoDB: what the app names, and what Mongoose and the server need there. Where
  * the app names nothing that is all but the blobs.
  */
-export function offloadedMap(model: AnyModel, { indexed = [], base64 = {} }: ChronosOptions): PayloadMap {
+function offloadedMap(model: AnyModel, { indexed = [], base64 = {} }: ChronosOptions): PayloadMap {
   if (indexed.length === 0) return payloadMap({ base64 });
-  const kinds = Object.values(model.discriminators ?? {}) as unknown as AnyModel[];
-  const needed = [model, ...kinds].flatMap(({ schema }) => neededPaths(schema as unknown as Schema));
+  const root = rootOf(model);
+  const kinds = Object.values(root.discriminators ?? {}) as unknown as AnyModel[];
+  const needed = [root, ...kinds].flatMap(({ schema }) => neededPaths(schema as unknown as Schema));
   const tenant = [rowsOf(model)?.field ?? []].flat();
   return payloadMap({ indexed: [...new Set([...indexed, ...needed, ...tenant])], base64 });
+}
+
+/** The model that all kinds of a collection are made of, whichever of them is used first. */
+function rootOf(model: AnyModel): AnyModel {
+  const { baseModelName, db } = model;
+  const base = baseModelName === undefined ? undefined : (db.models[baseModelName] as AnyModel | undefined);
+  return base === undefined || base === model ? model : rootOf(base);
 }
 
 interface SchemaInternals {
