@@ -1,5 +1,11 @@
 import type { Mongoose } from 'mongoose';
-import { type ChronosModelType, chronos, FilePayloadStore, type PutOptions } from '../../src/index.ts';
+import {
+  type ChronosModelType,
+  type ChronosPluginOptions,
+  chronos,
+  FilePayloadStore,
+  type PutOptions,
+} from '../../src/index.ts';
 
 /** Documents whose payload is on its way to a directory, or there. */
 export interface Paper {
@@ -27,9 +33,20 @@ export class ToldStore extends FilePayloadStore {
     this.#told();
     return digest;
   }
+
+  override async delete(key: string) {
+    this.#told();
+    await super.delete(key);
+    this.#told();
+  }
 }
 
-export function paperModel(mongoose: Mongoose, collection: string, store: FilePayloadStore): PaperModel {
+export function paperModel(
+  mongoose: Mongoose,
+  collection: string,
+  store: FilePayloadStore,
+  options: ChronosPluginOptions = {},
+): PaperModel {
   const schema = new mongoose.Schema<Paper, PaperModel>(
     { _id: String, title: String, n: Number, text: String, file: String } as never,
     { collection, autoIndex: false, autoCreate: false } as never,
@@ -37,14 +54,17 @@ export function paperModel(mongoose: Mongoose, collection: string, store: FilePa
   schema.plugin(chronos, {
     indexed: ['title', 'n'],
     base64: { file: { contentType: 'application/pdf' } },
-    payload: { json: store },
+    payload: { json: store, prefix: PREFIX },
+    ...options,
   });
   return mongoose.model<Paper, PaperModel>(collection, schema);
 }
 
+/** What the keys of all objects begin with. */
+export const PREFIX = 'papers';
 export const FILE = Buffer.from('a file').toString('base64');
 export const textOf = (n: number) => `text ${n}`;
-const paper = (_id: string, n: number): Paper => ({ _id, title: 'paper', n, text: textOf(n), file: FILE });
+export const paper = (_id: string, n: number): Paper => ({ _id, title: 'paper', n, text: textOf(n), file: FILE });
 
 /** Documents of one version each, only a part of which is in MongoDB. */
 export async function seedPapers(Model: PaperModel): Promise<void> {
@@ -52,7 +72,7 @@ export async function seedPapers(Model: PaperModel): Promise<void> {
   await offload(Model);
 }
 
-async function offload(Model: PaperModel): Promise<void> {
+export async function offload(Model: PaperModel): Promise<void> {
   await Model.flush();
   await Model.markItemsAsProcessedByTTL(0, { confirm: true });
 }
