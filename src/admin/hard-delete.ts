@@ -5,6 +5,7 @@ import { countResults, erasuresUnderWay } from '../commit/erasures.ts';
 import type { Store } from '../commit/store.ts';
 import { effectiveOptions } from '../context.ts';
 import { ConfigError } from '../errors.ts';
+import { keptRecords } from '../retention/kept-records.ts';
 import { shownId } from '../row-id.ts';
 import type { Attribution } from '../types.ts';
 import type { IdRange } from './histories.ts';
@@ -131,7 +132,8 @@ async function countBatch(store: Store, ids: readonly unknown[], run: Run): Prom
   let versions = 0;
   for (const id of ids) {
     const heads = await store.head.countDocuments({ _id: { $eq: id as never } });
-    const own = heads + (await store.versions.countDocuments(contentOf(id)));
+    const records = await store.versions.countDocuments({ ...contentOf(id), '_system.thawed': { $exists: false } });
+    const own = heads + records + (await keptRecords(store, id)).length;
     if (own > 0) run.list(id);
     versions += own;
   }

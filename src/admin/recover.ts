@@ -5,6 +5,7 @@ import type { Store } from '../commit/store.ts';
 import { inTransaction, type Transaction } from '../commit/transaction.ts';
 import { tombstoneRecord } from '../commit/version-record.ts';
 import { ensureVersions, forgetVersions } from '../commit/versions-collection.ts';
+import { settleManifests } from '../retention/doomed-manifests.ts';
 import type { VersionFields } from '../types.ts';
 import { allHistories, historyOf, type IdRange } from './histories.ts';
 import type { FindingKind, StoredHistory } from './judge.ts';
@@ -26,6 +27,7 @@ export interface RecoverReport extends VerifyReport {
  */
 export async function recover(store: Store, ids?: IdRange): Promise<RecoverReport> {
   store.payload?.drain();
+  if (store.retention?.rollUp !== undefined) await settleManifests(store);
   const repaired: Partial<Record<FindingKind, number>> = {};
   const count = (kind: FindingKind, number = 1) => {
     repaired[kind] = (repaired[kind] ?? 0) + number;

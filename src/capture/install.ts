@@ -6,6 +6,8 @@ import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import type { MapOf } from '../offload/offload-pipeline.ts';
+import type { PayloadMap } from '../payload/payload-map.ts';
+import { eraseLeft } from '../retention/erase-left.ts';
 import { rowsOf } from '../system/rows.ts';
 import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
@@ -165,6 +167,7 @@ function committerOf(
     clock: options.clock ?? systemClock,
     collectionVersion: options.collectionVersion,
     retention: options.retention,
+    eraseLeft,
     versioning: options.versioning !== false,
     logicalDelete: options.logicalDelete !== false,
     validate: versionCheck(conn.base as unknown as Mongoose, model.modelName, options),

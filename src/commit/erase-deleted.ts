@@ -43,7 +43,8 @@ export async function eraseDeleted(store: Store, tx: Transaction, deleted: reado
     );
   }
   const held = await heldNotes(store, tx, idsOf(ends));
-  const isLeft = (end: End) => store.objects !== undefined || !now.has(end) || held(end.id);
+  const isKeptElsewhere = store.objects !== undefined || store.retention?.rollUp !== undefined;
+  const isLeft = (end: End) => isKeptElsewhere || !now.has(end) || held(end.id);
   const left = ends.filter(isLeft).map(({ id, last }): Erasure => ({ id, ov: last.ov + 1 }));
   await noteErasures(store, tx, left);
   await passNotes(store, tx, idsOf(ends.filter((end) => !isLeft(end))));

@@ -108,7 +108,7 @@ async function finishInMongo(
 ): Promise<Pick<Erased, 'versions' | 'results'>> {
   if (erasures.length === 0) return { versions: 0, results: 0 };
   let versions = 0;
-  for (const erasure of erasures) versions += await eraseRecords(store, erasure);
+  for (const erasure of erasures) versions += await eraseVersions(store, erasure);
   const results = await forgetResults(
     store,
     erasures.map(({ id }) => id),
@@ -176,6 +176,16 @@ function finishLater(store: Store, ms: number): void {
     if (await areErasuresWaiting(store)) finishLater(store, ms);
   };
   setTimeout(() => void finish().catch(() => undefined), ms + CLOCKS_DIFFER_MS).unref();
+}
+
+/** Wherever they are: while one place is looked into, they may come from there to the other. */
+async function eraseVersions(store: Store, erasure: Erasure): Promise<number> {
+  let erased = await eraseRecords(store, erasure);
+  for (let left = -1; left !== 0; ) {
+    left = await store.eraseLeft(store, erasure);
+    erased += left === 0 ? 0 : left + (await eraseRecords(store, erasure));
+  }
+  return erased;
 }
 
 /** Looked for until there are none: what is being compacted meanwhile is written again. */

@@ -28,6 +28,12 @@ export interface Store {
   readonly objects?: ErasableObjects | undefined;
   /** Keeps the payloads of the documents in object storage, where that is asked for. */
   readonly payload?: PayloadTier | undefined;
+  /**
+   * Takes an erased document out of wherever versions are that have left the collection.
+   *
+   * @returns how many of its versions there were
+   */
+  readonly eraseLeft: (store: Store, erasure: { readonly id: unknown; readonly ov: number }) => Promise<number>;
   /** Which versions are old, and what becomes of them. */
   readonly retention?: ChronosOptions['retention'];
   /** Whether superseded versions are kept. */

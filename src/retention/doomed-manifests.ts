@@ -1,5 +1,6 @@
+import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
-import { ALL, type Manifest, manifestRecords, versionsStore } from './manifests.ts';
+import { ALL, about, type Manifest, manifestRecords, versionsStore } from './manifests.ts';
 
 /** A manifest that is not finished by then is not going to be. */
 const WRITING_MS = 600_000;
@@ -13,12 +14,25 @@ export async function doom(store: Store, key: string): Promise<void> {
   await deleteDoomed(store, key);
 }
 
+/** Gives up the manifests that are being written and may hold a document. Their writers meet that, and write others. */
+export async function doomWriting(store: Store, id: unknown): Promise<void> {
+  const filter = { ...ALL, state: 'writing', ...about([id]) } as mongo.Filter<Manifest>;
+  const { modifiedCount } = await manifestRecords(store).updateMany(filter, { $set: { state: 'doomed' } }, MAJORITY);
+  if (modifiedCount > 0 || (await manifestRecords(store).findOne(DOOMED)) !== null) await deleteAllDoomed(store);
+}
+
 /** Deletes what earlier runs have left: manifests that were given up, and those that were never finished. */
 export async function settleManifests(store: Store): Promise<void> {
   const unfinished = { state: 'writing' as const, begun: { $lt: new Date(Date.now() - WRITING_MS) } };
   await manifestRecords(store).updateMany({ ...ALL, ...unfinished } as never, { $set: { state: 'doomed' } }, MAJORITY);
-  const doomed = manifestRecords(store).find({ ...ALL, state: 'doomed' } as never, { readPreference: 'primary' });
-  for await (const { _id } of doomed as unknown as AsyncIterable<Manifest>) await deleteDoomed(store, _id.manifest);
+  await deleteAllDoomed(store);
+}
+
+const DOOMED = { ...ALL, state: 'doomed' } as mongo.Filter<Manifest>;
+
+async function deleteAllDoomed(store: Store): Promise<void> {
+  const doomed = await manifestRecords(store).find(DOOMED, { readPreference: 'primary' }).toArray();
+  for (const { _id } of doomed) await deleteDoomed(store, _id.manifest);
 }
 
 /** The record goes last: as long as it is there, it is known that something may be left. */

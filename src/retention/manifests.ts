@@ -66,7 +66,7 @@ function holding(at: Selection['at']): object {
 }
 
 /** Ids are compared across their types, as the order of records is. */
-function about(ids: Selection['ids']): object {
+export function about(ids: Selection['ids']): object {
   if (ids === undefined || ids.length > MAX_IDS) return {};
   const spans = ids.map((id) => ({
     $and: [{ $lte: ['$first', { $literal: id }] }, { $gte: ['$last', { $literal: id }] }],
