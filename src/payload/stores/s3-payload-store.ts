@@ -153,6 +153,13 @@ export class S3PayloadStore implements PayloadStore {
         ChecksumSHA256: Buffer.from(digest.sha256, 'hex').toString('base64'),
         ...objectSettings(this.#connection.options, options),
       });
+      command.middlewareStack.add(
+        (next) => (args) => {
+          signWith(args.request, digest);
+          return next(args);
+        },
+        { step: 'build' },
+      );
       await client.send(command, { abortSignal: this.#connection.deadline(signal, ms) });
     };
     await this.#connection.run({ store: this.name, key }, attempt, signal);
@@ -307,6 +314,11 @@ function bodyOf({ Body }: GetObjectCommandOutput): Readable {
   const body = Body as IncomingMessage;
   body.setTimeout(0);
   return body;
+}
+
+/** Has a request signed with what is known of its body, which would be hashed once more for it. */
+function signWith(request: unknown, { sha256 }: Digest): void {
+  (request as { readonly headers: Record<string, string> }).headers['x-amz-content-sha256'] = sha256;
 }
 
 function expectedOf({ expected, range }: GetOptions): Digest | undefined {
