@@ -6,7 +6,6 @@ import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import type { MapOf } from '../offload/offload-pipeline.ts';
-import type { PayloadMap } from '../payload/payload-map.ts';
 import { eraseLeft } from '../retention/erase-left.ts';
 import { rowsOf } from '../system/rows.ts';
 import { versionsOf } from '../system/version-indexes.ts';
