@@ -37,6 +37,8 @@ const records = () => mongoose.connection.collection('notes_ver');
 beforeEach(async () => {
   json.isOn = true;
   content.isOn = true;
+  json.beforePut = async () => {};
+  json.beforeGet = async () => {};
   now = new Date('2026-01-01T00:00:00Z');
   await Notes.flush();
   await heads().deleteMany({});
@@ -181,8 +183,12 @@ describe('a document whose payload is in object storage', () => {
 
   test('refers to nothing that a change has taken away', async () => {
     const _id = await processed();
+    json.beforePut = async () => {
+      throw new StorageError({ message: 'Not yet', store: json.name, retryable: true });
+    };
     await Notes.updateOne({ _id }, { $unset: { file: 1 } });
     expect((await stored())._system).not.toHaveProperty('payload');
+    json.beforePut = async () => {};
     await Notes.flush();
     await Notes.markItemAsProcessed(_id, { confirm: true });
     expect((await stored())._system).not.toHaveProperty('blobs');
