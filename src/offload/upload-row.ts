@@ -59,7 +59,7 @@ export const UPLOAD_DEADLINE_MS = 30 * 60_000;
  * 1. its blobs are put, then its JSON, each under a key that nothing else has; what an earlier version has stored already
  *    is referred to;
  * 2. the row is marked, if it still holds that version: it may have become a version record meanwhile;
- * 3. if it is gone altogether, so is what was put;
+ * 3. if it was erased meanwhile, so is what was put;
  * 4. if what it refers to of an earlier version was condemned before it did, it is stored again as a whole.
  *
  * After a crash it is done again from the start, and puts the same under the same keys.
@@ -74,9 +74,11 @@ export async function uploadRow(target: Offloading, row: Row, known: readonly Kn
     return repairRow(target, { ...row, system: { ...row.system, state: 'new', payload } });
   }
   // Somebody else has stored the version: the same under the same keys, or under others where one of the two knew less of
-  // earlier versions. Then what was put is left to a sweep, which knows what else may refer to it.
-  const others = row.system.state === 'new-not-synched' ? await referencesOf(target, row) : undefined;
-  if (others === undefined) await undo();
+  // earlier versions. Then what was put is left to a sweep, which knows what else may refer to it; also where the version
+  // has left, for later ones may refer to it. What is put for a repair nobody else has.
+  const isRepair = row.system.state !== 'new-not-synched';
+  const others = isRepair ? undefined : await referencesOf(target, row);
+  if (isRepair || (others === undefined && (await isErased(target, row)))) await undo();
   return others;
 }
 
@@ -177,6 +179,12 @@ async function referencesOf({ head, versions }: Offloading, row: Row): Promise<K
     if (found !== null) return (found._system ?? {}) as Known;
   }
   return undefined;
+}
+
+/** Whether a version that is gone was erased, and with it all that may have referred to its objects. */
+async function isErased({ versions }: Offloading, { id, system }: Row): Promise<boolean> {
+  const proof = { '_id.id': id, '_id.ov': { $gt: system.ov }, '_system.op': 'ERASE' } as mongo.Filter<RawDocument>;
+  return (await versions.findOne(proof, { projection: { _id: 1 } })) !== null;
 }
 
 function whereabouts(row: Row): readonly Row[] {
