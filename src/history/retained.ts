@@ -71,9 +71,20 @@ export async function readRetained<T>(
   return answer;
 }
 
-/** Sees to it that a past can be read. @throws BeyondRetentionError */
-export async function requireRetained(scope: PastScope): Promise<void> {
-  if (await areBelow([scope], LEASE_MS / 2)) await (await completeSnapshot([scope])).endSession();
+/**
+ * Sees to it that a past can be read, by putting back what has left.
+ *
+ * @returns whether all of it was there already
+ * @throws BeyondRetentionError
+ */
+export async function requireRetained(scope: PastScope): Promise<boolean> {
+  if (!(await areBelow([scope], LEASE_MS / 2))) return true;
+  let isComplete = true;
+  const session = await completeSnapshot([scope], () => {
+    isComplete = false;
+  });
+  await session.endSession();
+  return isComplete;
 }
 
 /** The ids that a filter demands, if it demands some. Under a collation others may equal a text. */
@@ -103,7 +114,10 @@ function isBelow(floor: Floor | undefined, at: Point | undefined): boolean {
  *
  * @throws BeyondRetentionError
  */
-export async function completeSnapshot(scopes: readonly PastScope[]): Promise<Session> {
+export async function completeSnapshot(
+  scopes: readonly PastScope[],
+  onMissing: () => void = () => undefined,
+): Promise<Session> {
   for (;;) {
     const session = (scopes[0] as PastScope).store.client.startSession({ snapshot: true });
     let isComplete = false;
@@ -113,6 +127,7 @@ export async function completeSnapshot(scopes: readonly PastScope[]): Promise<Se
       for (const scope of scopes) cold.push(...(await coldManifests(scope, session)));
       isComplete = cold.length === 0;
       if (isComplete) return session;
+      onMissing();
       for (const { store, manifest } of cold) await thaw(store, manifest);
     } finally {
       if (!isComplete) await session.endSession();

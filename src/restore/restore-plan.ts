@@ -46,15 +46,29 @@ const PAGE_BYTES = 8_000_000;
  * @throws BeyondRetentionError where retention has dropped some of it
  */
 export async function* restorePlan(store: Store, scope: RestoreScope): AsyncGenerator<PlannedPage> {
+  yield* whileRetained(store, scope, changedSince);
+  yield* whileRetained(store, scope, superseded);
+}
+
+/**
+ * Pages that miss nothing of the past. What left before a page was looked at may be missing from it, so that such a page
+ * is not carried out, and all begin anew; what is restored by then is found to be.
+ */
+async function* whileRetained(
+  store: Store,
+  scope: RestoreScope,
+  read: (store: Store, scope: RestoreScope) => AsyncGenerator<PlannedPage>,
+): AsyncGenerator<PlannedPage> {
   const { at } = scope;
-  await requireRetained({ store, at });
-  for (const pages of [changedSince(store, scope), superseded(store, scope)]) {
-    for await (const page of pages) {
-      // What was dropped before this may have been missed by the page; what goes later was read by then.
-      await requireRetained({ store, at });
+  for (let isComplete = false; !isComplete; ) {
+    await requireRetained({ store, at });
+    isComplete = true;
+    for await (const page of read(store, scope)) {
+      isComplete = await requireRetained({ store, at });
+      if (!isComplete) break;
       yield page;
     }
-    await requireRetained({ store, at });
+    isComplete &&= await requireRetained({ store, at });
   }
 }
 
