@@ -6,6 +6,8 @@ export interface Keeping {
   readonly versioning: boolean;
   /** Deleted documents, with what is kept of them. */
   readonly logicalDelete: boolean;
+  /** Which versions are old, and what becomes of them. */
+  readonly retention: ChronosOptions['retention'];
 }
 
 const KEEPING = Symbol('chronos keeping');
@@ -21,5 +23,6 @@ export function keepingOf(connection: object, own: Pick<ChronosOptions, keyof Ke
   return {
     versioning: own.versioning ?? said?.versioning ?? true,
     logicalDelete: own.logicalDelete ?? said?.logicalDelete ?? true,
+    retention: own.retention ?? said?.retention,
   };
 }

@@ -3,6 +3,7 @@ import type { MarkOptions } from '../admin/payloads.ts';
 import type { SweepOptions, SweepReport } from '../admin/sweep.ts';
 import type { ChronosModelType } from '../api/model-type.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
+import type { RetentionOptions, RetentionReport } from '../retention/apply-retention.ts';
 import type { Registry } from '../tenancy/registry.ts';
 import type { CollectionRoute } from './chronos.ts';
 
@@ -44,6 +45,14 @@ export class Admin {
   /** Removes the objects of a collection that nothing refers to. See `Model.sweep`. */
   async sweep(route: CollectionRoute, options: SweepOptions): Promise<SweepReport> {
     return this.#model(route).sweep(options);
+  }
+
+  /**
+   * Takes the versions of a collection away that are past `retention.ver`: into manifests with `rollup.enabled`, else for
+   * good. See `Model.applyRetention`.
+   */
+  async applyRetention(route: CollectionRoute, options: RetentionOptions): Promise<RetentionReport> {
+    return this.#model(route).applyRetention(options);
   }
 
   #model({ collection, ...route }: CollectionRoute): ChronosModelType<unknown> {

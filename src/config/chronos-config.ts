@@ -134,6 +134,10 @@ export interface CommonConfig {
     | undefined;
   readonly retention?:
     | {
+        /**
+         * Versions that were superseded so many days ago, or beyond so many of their document, leave when
+         * `chronos.admin.applyRetention` is called.
+         */
         readonly ver?: { readonly days?: number | undefined; readonly maxPerItem?: number | undefined } | undefined;
         readonly counters?:
           | {
@@ -144,6 +148,7 @@ export interface CommonConfig {
           | undefined;
       }
     | undefined;
+  /** Keeps old versions in manifests, in the bucket for versions, instead of dropping them. */
   readonly rollup?:
     | { readonly enabled?: boolean | undefined; readonly manifestPeriod?: 'daily' | 'weekly' | 'monthly' | undefined }
     | undefined;

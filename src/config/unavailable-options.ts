@@ -9,9 +9,7 @@ import type { Check } from './resolve-config.ts';
 const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig) => boolean>> = {
   counters: ({ counters }) => counters !== undefined,
   'counterRules.rules': ({ counterRules }) => isFilled(counterRules?.rules),
-  'retention.ver': ({ retention }) => isFilled(retention?.ver),
   'retention.counters': ({ retention }) => isFilled(retention?.counters),
-  rollup: ({ rollup }) => rollup?.enabled === true,
   fallback: ({ fallback }) => fallback?.enabled === true,
   'writeOptimization.debounceCountersMs': ({ writeOptimization }) =>
     writeOptimization?.debounceCountersMs !== undefined,

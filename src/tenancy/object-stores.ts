@@ -1,4 +1,4 @@
-import type { ResolvedPayload } from '../config/options.ts';
+import type { ResolvedPayload, RetentionPluginOptions } from '../config/options.ts';
 import type { ObjectStorage, ResolvedConfig } from '../config/resolved-config.ts';
 import { ConfigError } from '../errors.ts';
 import type { PayloadBuckets } from '../payload/payload-store.ts';
@@ -18,6 +18,7 @@ export class ObjectStores {
     this.#config = config;
     this.#buckets = new Map(config.spaces.map((spaces) => [spaces.key, s3Buckets(spacesOptions(spaces))]));
     this.#local = config.localStorage === undefined ? undefined : fileBuckets(config.localStorage);
+    requireRollupPlace(config);
     if (config.spaces.length < 2) return;
     for (const { key, spacesConnKey } of config.databases) {
       if (spacesConnKey !== undefined) continue;
@@ -44,6 +45,17 @@ export class ObjectStores {
     };
   }
 
+  /** Which versions are old at a place, and where they are rolled up, if they are. */
+  retentionAt({ database, tenantId }: Place): RetentionPluginOptions | undefined {
+    const { days, maxPerItem } = this.#config.retention.versions;
+    if (days === undefined && maxPerItem === undefined) return undefined;
+    const versions = this.#config.rollup.enabled ? this.#bucketsOf(database.spacesConnKey)?.versions : undefined;
+    if (versions === undefined) return { days, maxPerItem };
+    const { manifestPeriod } = this.#config.rollup;
+    const tenant = database.kind === 'shared' ? undefined : tenantId;
+    return { days, maxPerItem, rollUp: { versions, manifestPeriod, prefix: database.key, tenant } };
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#buckets.values()].map((buckets) => buckets.close()));
   }
@@ -52,6 +64,16 @@ export class ObjectStores {
     if (this.#local !== undefined) return this.#local;
     return key === undefined ? [...this.#buckets.values()][0] : this.#buckets.get(key);
   }
+}
+
+/** Versions that nobody can put anywhere must not be dropped instead. */
+function requireRollupPlace({ rollup, retention, spaces, localStorage }: ResolvedConfig): void {
+  if (!rollup.enabled) return;
+  const { days, maxPerItem } = retention.versions;
+  const isOld = days !== undefined || maxPerItem !== undefined;
+  if (isOld && (spaces.length > 0 || localStorage !== undefined)) return;
+  const missing = isOld ? 'object storage to roll versions up into: spacesConns or localStorage' : 'retention.ver';
+  throw new ConfigError({ message: `Cannot use rollup.enabled: there is no ${missing}. Give it, or disable rollup` });
 }
 
 function spacesOptions({ key: _key, ...spaces }: ObjectStorage) {

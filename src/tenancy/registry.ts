@@ -34,7 +34,7 @@ export class Registry implements ModelSource {
   readonly #templates: Templates;
   readonly #connections: Connections;
   readonly #erasable: boolean;
-  readonly #keeping: Keeping;
+  readonly #keeping: Omit<Keeping, 'retention'>;
   readonly #stores: ObjectStores;
   /** Nothing is closed when a tenant goes: whoever holds a model of it goes on, and it is made anew when asked for. */
   readonly #tenants: LRUCache<string, TenantModels>;
@@ -170,7 +170,7 @@ export class Registry implements ModelSource {
         modelNamed: (name) => this.#sibling(place, name),
         neighbours: (collection) => this.#neighbour(place, collection),
         payload: this.#stores.payloadAt(place),
-        keeping: this.#keeping,
+        keeping: { ...this.#keeping, retention: this.#stores.retentionAt(place) },
       });
       if (!this.#erasable) models.protectFromErasure();
       places.set(place.id, models);
