@@ -11,6 +11,9 @@ const WRITING_MS = 1_000;
 /** Besides taking its document apart, which is measured, an upload keeps the thread about as long again, and so long. */
 const REQUESTS_MS = 1;
 
+/** No upload waits longer for the one before it: that may have taken so long because the process was stopped. */
+const LONGEST_WAIT_MS = 10_000;
+
 /** What tells of a thread, and of time. */
 export interface ThreadClock {
   /** In milliseconds. */
@@ -46,7 +49,7 @@ export class SharedThread {
 
   /** Told that an upload begins. */
   begins(): void {
-    this.#nextAt = this.#clock.now() + this.#cost / SHARE;
+    this.#nextAt = this.#clock.now() + Math.min(this.#cost / SHARE, LONGEST_WAIT_MS);
   }
 
   /** Told for how long the last upload took to take its document apart. */

@@ -94,6 +94,7 @@ export class Uploader {
   constructor(target: Offloading, options: UploaderOptions) {
     this.#target = target;
     this.#options = options;
+    this.#pace.hurry(options.isAwaited);
   }
 
   /** What went wrong last. */
@@ -167,7 +168,7 @@ export class Uploader {
     }
     this.#isRunning = false;
     this.#isHurried = false;
-    this.#pace.hurry(false);
+    this.#pace.hurry(this.#options.isAwaited);
     if (this.#failed.size === 0) this.#failures = undefined;
     onIdle();
   }

@@ -51,6 +51,23 @@ describe('the pace of uploads', () => {
     await pace.turn();
   });
 
+  it('does not stop for long after an upload during which the process was stopped', () => {
+    const { thread } = threadOf(1);
+    thread.took(3_600_000);
+    thread.wrote();
+    thread.begins();
+    expect(thread.waitMs()).toBe(10_000);
+  });
+
+  it('is free for uploads that writes wait for, whoever else writes', async () => {
+    const { thread } = threadOf(1);
+    const awaited = new Pace(thread);
+    awaited.hurry(true);
+    new Pace(thread).wrote();
+    await awaited.turn();
+    await awaited.turn();
+  });
+
   it('counts the uploads of all collections together', () => {
     const { thread } = threadOf(1);
     const [one, other] = [new Pace(thread), new Pace(thread)];
