@@ -178,19 +178,12 @@ function committerOf(
     },
   };
   const { payload } = options;
-  if (payload !== undefined && !base.versioning) throw withoutVersions(model);
   const store = payload === undefined ? base : offloading(base, model, options, payload);
   madeWith.set(store, options);
   const committer = new Committer(store);
   committers.set(driver, committer);
   watchClient(committer);
   return committer;
-}
-
-function withoutVersions({ modelName }: AnyModel): ConfigError {
-  return new ConfigError({
-    message: `Cannot keep payloads of ${modelName} in object storage while versioning is disabled: that is not available in this version. Leave payload out, or enable versioning`,
-  });
 }
 
 /** What the store of a collection was made with. */

@@ -1,3 +1,4 @@
+import { keysOf } from '../offload/references.ts';
 import { contentOf, finishDeleted } from './erase-document.ts';
 import { type Erasure, heldNotes, noteErasures, passNotes } from './erasures.ts';
 import { insertRecords } from './insert-records.ts';
@@ -49,6 +50,20 @@ export async function eraseDeleted(store: Store, tx: Transaction, deleted: reado
   await noteErasures(store, tx, left);
   await passNotes(store, tx, idsOf(ends.filter((end) => !isLeft(end))));
   if (left.length > 0) tx.after.push(() => finishDeleted(store, left));
+}
+
+/**
+ * Where no versions are kept, nobody refers to the objects of a deleted document any more, and they are taken away. Those
+ * of a document that had versions once may be shared with these: what nobody refers to of them is left to `sweep()`.
+ */
+export async function eraseObjectsOf(store: Store, tx: Transaction, deleted: readonly Deleted[]): Promise<void> {
+  if (store.objects === undefined) return;
+  const erasures = deleted.flatMap(({ pre: { id, system } }): Erasure[] => {
+    const { ov, sole, incarnation } = system;
+    return sole === true ? [{ id, ov, only: { incarnation: incarnation ?? null, keys: keysOf(system) } }] : [];
+  });
+  await noteErasures(store, tx, erasures);
+  if (erasures.length > 0) tx.after.push(() => finishDeleted(store, erasures));
 }
 
 /** A foreign writer may have put the number of a head back. */

@@ -106,12 +106,13 @@ async function finishInMongo(
   store: Store,
   erasures: readonly Erasure[],
 ): Promise<Pick<Erased, 'versions' | 'results'>> {
-  if (erasures.length === 0) return { versions: 0, results: 0 };
+  const whole = erasures.filter(({ only }) => only === undefined);
+  if (whole.length === 0) return { versions: 0, results: 0 };
   let versions = 0;
-  for (const erasure of erasures) versions += await eraseVersions(store, erasure);
+  for (const erasure of whole) versions += await eraseVersions(store, erasure);
   const results = await forgetResults(
     store,
-    erasures.map(({ id }) => id),
+    whole.map(({ id }) => id),
   );
   return { versions, results };
 }
@@ -155,7 +156,7 @@ async function eraseObjects({ objects: owned }: Store, erasures: readonly Erasur
   let objects = 0;
   let retained = 0;
   for (const erasure of erasures) {
-    const found = await owned?.erase(erasure.id, erasure.ov);
+    const found = await owned?.erase(erasure.id, erasure.ov, erasure.only);
     objects += found?.removed ?? 0;
     retained += found?.retained ?? 0;
     if ((found?.retained ?? 0) === 0) done.push(erasure);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import { decodeExact } from '../bson/exact.ts';
+import type { OwnObjects } from '../offload/erase-objects.ts';
 import { isRowId } from '../row-id.ts';
 import { type Operation, operationsOf } from './operations.ts';
 import { idKey } from './pinned-id.ts';
@@ -14,6 +15,8 @@ export interface Erasure {
   readonly ov: number;
   /** Whether it is done but for the objects that came after it. */
   readonly isAgain?: boolean;
+  /** The objects that are to go, where nothing else is. */
+  readonly only?: OwnObjects | undefined;
 }
 
 /**
@@ -124,7 +127,9 @@ async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
     const note = decodeExact(store.bson, bytes as unknown as Uint8Array);
     const erase = fieldOf(note, 'erase') as Record<string, unknown>;
     const isAgain = fieldOf(note, 'again') !== undefined;
-    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')), isAgain };
+    const only = fieldOf(erase, 'only') as OwnObjects | undefined;
+    const what = only === undefined ? {} : { only };
+    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')), isAgain, ...what };
   });
 }
 

@@ -1,4 +1,4 @@
-import { type Deleted, eraseDeleted } from './erase-deleted.ts';
+import { type Deleted, eraseDeleted, eraseObjectsOf } from './erase-deleted.ts';
 import { insertRecords } from './insert-records.ts';
 import { successorFrom, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
@@ -26,7 +26,7 @@ export async function keepSuperseded(store: Store, tx: Transaction, superseded: 
 export async function keepDeleted(store: Store, tx: Transaction, deleted: readonly Deleted[]): Promise<void> {
   if (deleted.length === 0) return;
   if (!store.logicalDelete) return eraseDeleted(store, tx, deleted);
-  if (!store.versioning) return;
+  if (!store.versioning) return eraseObjectsOf(store, tx, deleted);
   await insertRecords(
     store,
     tx,

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Clock } from '../clock.ts';
 import type { ChronosOptions } from '../config/options.ts';
+import type { OwnObjects } from '../offload/erase-objects.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
 import type { VersionIndex } from '../system/version-indexes.ts';
 import type { Bson, RawDocument } from '../types.ts';
@@ -52,11 +53,13 @@ export interface Store {
 export interface ErasableObjects {
   /**
    * Removes all objects of a document's versions up to `ov`, with whatever versions of them the store keeps itself. Done
-   * again it removes what has come since. What belongs to later versions of the document stays.
+   * again it removes what has come since. What belongs to later versions of the document stays, and what belongs to a
+   * document that has come under the same id meanwhile.
    *
+   * @param only limits it to these
    * @returns how many objects were removed, and how many may not be removed yet
    */
-  erase(id: unknown, ov: number): Promise<{ readonly removed: number; readonly retained: number }>;
+  erase(id: unknown, ov: number, only?: OwnObjects): Promise<{ readonly removed: number; readonly retained: number }>;
   /** For how long an upload that is under way may still put an object. */
   readonly uploadDeadlineMs: number;
 }

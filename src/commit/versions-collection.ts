@@ -35,7 +35,8 @@ export function forgetVersions(store: Store): void {
 
 async function create(store: Store): Promise<boolean> {
   await requirePreconditions(store);
-  if (!store.logicalDelete) await ensureOperations(store);
+  const areNoted = !store.logicalDelete || (!store.versioning && store.objects !== undefined);
+  if (areNoted) await ensureOperations(store);
   if (!store.versioning) return prepared(store);
   const { db } = store.versions as unknown as { db: mongo.Db };
   const isNew = await createCollection(db, store.versions.collectionName);

@@ -198,7 +198,9 @@ async function findRaw(
   session: mongo.ClientSession | undefined,
 ): Promise<Uint8Array | undefined> {
   const found = await collection.findOne(filter, { raw: true, ...inSession(session) });
-  return found === null ? undefined : whole(store, found as unknown as Uint8Array);
+  if (found === null) return undefined;
+  const bytes = found as unknown as Uint8Array;
+  return store.payload === undefined ? bytes : (await store.payload.present(bytes))?.document;
 }
 
 /** A row with what of its document is in object storage. */

@@ -1,11 +1,22 @@
+import type { mongo } from 'mongoose';
 import { StorageError } from '../errors.ts';
 import { itemPrefix } from '../payload/payload-key.ts';
 import { listAll, type PayloadStore } from '../payload/payload-store.ts';
+import type { RawDocument, SystemFields } from '../types.ts';
 import { storesOf } from './owner.ts';
+import { keysOf } from './references.ts';
 import { addressOf, type Offloading } from './upload-row.ts';
 
+/** Objects of one life of a document. */
+export interface OwnObjects {
+  /** Null where it has none. */
+  readonly incarnation: string | null;
+  /** Of those that are kept elsewhere: what the document referred to. */
+  readonly keys: readonly string[];
+}
+
 /** `[<incarnation>/]v<ov>/…`, behind what all keys of the document begin with. */
-const VERSION = /^(?:[0-9a-f]{8,32}\/)?v(\d+)\//;
+const VERSION = /^(?:([0-9a-f]{8,32})\/)?v(\d+)\//;
 
 /** What became of the objects of a document. */
 export interface ErasedObjects {
@@ -14,23 +25,54 @@ export interface ErasedObjects {
   readonly retained: number;
 }
 
-/** Removes all objects of a document's versions up to `ov`, and whatever older versions of them the stores keep. */
-export async function eraseObjects(target: Offloading, id: unknown, ov: number): Promise<ErasedObjects> {
+/**
+ * Removes all objects of a document's versions up to `ov`, and whatever older versions of them the stores keep; but not
+ * those of a document that has come under the same id meanwhile.
+ *
+ * @param only limits it to these
+ */
+export async function eraseObjects(
+  target: Offloading,
+  id: unknown,
+  ov: number,
+  only?: OwnObjects,
+): Promise<ErasedObjects> {
   const prefix = itemPrefix(addressOf(target, id));
   const counts = { removed: 0, retained: 0 };
   for (const store of storesOf(target)) {
-    for (const key of await keysUpTo(store, prefix, ov)) counts[await erased(store, key)] += 1;
+    const keys = await keysUpTo(store, prefix, ov, only);
+    // After they were listed: whoever has put one of them by then, and is to keep it, is there already.
+    const isKept = await keptBy(target, id, prefix);
+    for (const key of keys) if (!isKept(key)) counts[await erased(store, key)] += 1;
   }
   return counts;
 }
 
-async function keysUpTo(store: PayloadStore, prefix: string, ov: number): Promise<string[]> {
+async function keysUpTo(store: PayloadStore, prefix: string, ov: number, only?: OwnObjects): Promise<string[]> {
+  const named = new Set(only?.keys);
   const keys: string[] = [];
   for await (const { key } of listAll(store, prefix, { allVersions: true })) {
-    const version = VERSION.exec(key.slice(prefix.length))?.[1];
-    if (version !== undefined && Number(version) <= ov) keys.push(key);
+    const [, incarnation, version] = VERSION.exec(key.slice(prefix.length)) ?? [];
+    const isMeant = only === undefined || named.has(key) || isOf(only.incarnation, incarnation);
+    if (isMeant && version !== undefined && Number(version) <= ov) keys.push(key);
   }
   return keys;
+}
+
+/** What stands in a key may be longer than an incarnation, and begins with it. */
+function isOf(own: string | null, incarnation: string | undefined): boolean {
+  return own === null ? incarnation === undefined : incarnation?.startsWith(own) === true;
+}
+
+/** Tells which keys belong to the document that is there by now. */
+async function keptBy({ head }: Offloading, id: unknown, prefix: string): Promise<(key: string) => boolean> {
+  const found = (await head.findOne({ _id: { $eq: id } } as mongo.Filter<RawDocument>, {
+    projection: { '_system.incarnation': 1, '_system.payload': 1, '_system.blobs': 1 },
+    readPreference: 'primary',
+  })) as { readonly _system?: SystemFields } | null;
+  const { incarnation, ...refers } = found?._system ?? { ov: 0 };
+  const keys = new Set(keysOf(refers));
+  return (key) => keys.has(key) || (incarnation !== undefined && key.startsWith(`${prefix}${incarnation}`));
 }
 
 async function erased(store: PayloadStore, key: string): Promise<keyof ErasedObjects> {

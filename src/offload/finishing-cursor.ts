@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Bson } from '../types.ts';
 
-/** Makes what a caller is to get of rows as they come from the server, one for one. */
+/** Makes what a caller is to get of rows as they come from the server, in their order, without those that are gone. */
 export type Finish = (rows: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>;
 
 /** A batch of documents as the driver's cursors hold it. */

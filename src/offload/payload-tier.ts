@@ -1,12 +1,12 @@
 import type { mongo } from 'mongoose';
-import { decodeExact } from '../bson/exact.ts';
+import { decodeExact, topLevel } from '../bson/exact.ts';
 import type { Clock } from '../clock.ts';
-import { ConfigError, StorageError } from '../errors.ts';
+import { ConfigError, PayloadMissingError, StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
 import type { BlobReference, Bson, RawDocument, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
-import { type ErasedObjects, eraseObjects } from './erase-objects.ts';
+import { type ErasedObjects, eraseObjects, type OwnObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
 import { flipState } from './flip-state.ts';
 import { objectsOf, type ReferredObject } from './inspect-objects.ts';
@@ -17,7 +17,7 @@ import { idsIn, OUTBOX_INDEX } from './outbox.ts';
 import { requireOwned } from './owner.ts';
 import { PayloadReader } from './payload-reader.ts';
 import type { PayloadStores } from './payload-stores.ts';
-import { type ReadPlan, readPlan } from './read-plan.ts';
+import { type PresentRow, type ReadPlan, readPlan } from './read-plan.ts';
 import { inState, type Row, rowOf, stillThere } from './row.ts';
 import { type SweepCounts, type SweepRun, sweepObjects } from './sweep-objects.ts';
 import { type Offloading, UPLOAD_DEADLINE_MS } from './upload-row.ts';
@@ -51,6 +51,8 @@ export interface TierCollection {
   readonly versions: mongo.Collection<RawDocument>;
   readonly bson: Bson;
   readonly clock: Clock;
+  /** Whether superseded versions are kept. */
+  readonly versioning: boolean;
   /** The field that names the tenant of a document, where tenants share the collection. */
   readonly tenantField?: string | undefined;
 }
@@ -74,6 +76,7 @@ export class PayloadTier {
   readonly map: PayloadMap;
   readonly #target: Offloading;
   readonly #clock: Clock;
+  readonly #versioning: boolean;
   readonly #options: TierOptions;
   readonly #reader: PayloadReader;
   readonly #uploader: Uploader;
@@ -81,12 +84,14 @@ export class PayloadTier {
   #ownership: Promise<void> | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
 
-  constructor({ head, versions, bson, clock, tenantField }: TierCollection, options: TierOptions) {
+  constructor(collection: TierCollection, options: TierOptions) {
+    const { head, versions, bson, clock, versioning, tenantField } = collection;
     const { stores, map, prefix, tenant, batchWindowMs, leftOnes } = options;
     this.map = map;
     const address = { prefix, collection: head.collectionName, tenant };
     this.#target = { head, versions, bson, stores, map, address, isShared: tenantField !== undefined, leftOnes };
     this.#clock = clock;
+    this.#versioning = versioning;
     this.#options = options;
     this.#reader = new PayloadReader(bson, stores);
     this.#uploader = new Uploader(this.#target, {
@@ -102,7 +107,9 @@ export class PayloadTier {
   /** Sees to it that what waits is found quickly, and goes on with what earlier processes have left. */
   async prepare(): Promise<void> {
     const [keys, options] = OUTBOX_INDEX;
-    await Promise.all([this.#target.head, this.#target.versions].map((one) => one.createIndex(keys, options)));
+    const { head, versions } = this.#target;
+    const collections = this.#versioning ? [head, versions] : [head];
+    await Promise.all(collections.map((one) => one.createIndex(keys, options)));
     await this.#ownedSoon();
     this.drain();
   }
@@ -172,12 +179,36 @@ export class PayloadTier {
     return this.#reader.base64Of(reference);
   }
 
+  /**
+   * A row with all of its document. Where no versions are kept, its objects go when another version takes its place: then
+   * it is that one; undefined where the document is gone altogether.
+   */
+  async present(row: Uint8Array): Promise<PresentRow | undefined> {
+    let current = row;
+    for (;;) {
+      try {
+        return { row: current, document: await this.#reader.whole(current) };
+      } catch (error) {
+        const id = topLevel(this.#target.bson, current, '_id');
+        if (this.#versioning || !(error instanceof PayloadMissingError) || id === undefined) throw error;
+        const next = await this.#target.head.findOne({ _id: { $eq: id as never } }, { raw: true });
+        if (next === null) return undefined;
+        const bytes = next as unknown as Uint8Array;
+        if (Buffer.compare(bytes, current) === 0) throw error;
+        current = bytes;
+      }
+    }
+  }
+
   /** Puts what is missing of documents back into MongoDB. It is no change of them, and makes no version. */
   async bringBack(documents: readonly Away[], session: mongo.ClientSession | undefined): Promise<void> {
     const { bson, head } = this.#target;
     const options = session === undefined ? MAJORITY : { session };
     const one = async ({ bytes }: Away) => {
-      const whole = inState(bson, await this.#reader.whole(bytes), 'new');
+      const present = await this.present(bytes);
+      // It is another version by now, which whoever comes again meets.
+      if (present?.row !== bytes) return;
+      const whole = inState(bson, present.document, 'new');
       const filter = stillThere(rowOf(bson, bytes, true));
       const put = (flip: object) =>
         head.replaceOne(filter, decodeExact(bson, whole) as RawDocument, { ...options, ...flip });
@@ -215,10 +246,10 @@ export class PayloadTier {
   }
 
   /** Removes all objects of a document's versions up to `ov`, and forgets what was read of them. */
-  async erase(id: unknown, ov: number): Promise<ErasedObjects> {
+  async erase(id: unknown, ov: number, only?: OwnObjects): Promise<ErasedObjects> {
     this.#reader.forget();
     await this.#owned();
-    return eraseObjects(this.#target, id, ov);
+    return eraseObjects(this.#target, id, ov, only);
   }
 
   requireFilter(operation: string, filter: RawDocument): void {
@@ -235,12 +266,11 @@ export class PayloadTier {
 
   /** How documents are read for a projection. */
   readPlan(projection: RawDocument | undefined, visible: boolean, kept?: readonly string[]): ReadPlan {
-    const { bson, head } = this.#target;
+    const { head } = this.#target;
     const context = {
-      bson,
       map: this.map,
       collection: head.collectionName,
-      whole: (row: Uint8Array) => this.#reader.whole(row),
+      present: (row: Uint8Array) => this.present(row),
       project: (documents: readonly Uint8Array[], asked: RawDocument) => this.#projectedByServer(documents, asked),
     };
     return readPlan(context, projection, visible, kept);

@@ -3,9 +3,9 @@ import { withElement, withoutField } from '../bson/rebuild.ts';
 import { ConfigError } from '../errors.ts';
 import { coveredBy, projectionPaths } from '../payload/covered-by.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
-import { isProcessed, systemOfBytes } from '../system/bookkeeping.ts';
+import { isProcessed } from '../system/bookkeeping.ts';
 import { hideInProjection, isAggregationSlice, isExclusion } from '../system/hide.ts';
-import type { Bson, RawDocument, SystemFields } from '../types.ts';
+import type { RawDocument } from '../types.ts';
 import type { Finish } from './finishing-cursor.ts';
 import { type PlainProjection, plainProjection, projected } from './project.ts';
 
@@ -17,12 +17,18 @@ export interface ReadPlan {
   readonly finish: Finish | undefined;
 }
 
+/** A row, and all of its document. */
+export interface PresentRow {
+  readonly row: Uint8Array;
+  readonly document: Uint8Array;
+}
+
 /** What a plan takes to be carried out. */
 export interface PlanContext {
-  readonly bson: Bson;
   readonly map: PayloadMap;
   readonly collection: string;
-  readonly whole: (row: Uint8Array, system: SystemFields) => Promise<Uint8Array>;
+  /** Undefined where the document is gone meanwhile. */
+  readonly present: (row: Uint8Array) => Promise<PresentRow | undefined>;
   /** What the server gives of documents for a projection. */
   readonly project: (documents: readonly Uint8Array[], projection: RawDocument) => Promise<readonly Uint8Array[]>;
 }
@@ -95,20 +101,22 @@ interface Finishing {
 }
 
 function finishing(context: PlanContext, options: Finishing): Finish {
-  const { bson } = context;
   const plain = options.project === undefined ? undefined : plainProjection(options.project);
   const projectsAll = options.project !== undefined && plain === undefined;
   return async (rows) => {
     const unfinished = rows.flatMap((row, index) => (projectsAll || isProcessed(row) ? [index] : []));
     if (unfinished.length === 0) return options.visible ? rows : rows.map((row) => withoutField(row, '_system'));
-    const whole = (row: Uint8Array) => context.whole(row, systemOfBytes(bson, row));
-    const fetched = await Promise.all(unfinished.map((index) => whole(rows[index]!)));
-    const shown = await projectedAll(context, fetched, options.project, plain);
-    const byIndex = new Map(unfinished.map((index, position) => [index, shown[position]!]));
-    return rows.map((row, index) => {
-      const document = byIndex.get(index);
-      const full = document === undefined ? row : withFieldsOf(row, document, ['_system', ...options.kept]);
-      return options.visible ? full : withoutField(full, '_system');
+    const fetched = await Promise.all(unfinished.map((index) => context.present(rows[index]!)));
+    const present = fetched.filter((one) => one !== undefined);
+    const documents = present.map(({ document }) => document);
+    const shown = (await projectedAll(context, documents, options.project, plain)).values();
+    const byIndex = new Map(unfinished.map((index, position) => [index, fetched[position]]));
+    return rows.flatMap((given, index) => {
+      const isGone = byIndex.has(index) && byIndex.get(index) === undefined;
+      if (isGone) return [];
+      const row = byIndex.get(index)?.row ?? given;
+      const full = byIndex.has(index) ? withFieldsOf(row, shown.next().value!, ['_system', ...options.kept]) : row;
+      return [options.visible ? full : withoutField(full, '_system')];
     });
   };
 }

@@ -93,7 +93,7 @@ class UploadRun {
   async #upload(row: Row, key: string): Promise<void> {
     const ofRun = this.#known.get(key) ?? [];
     this.#known.set(key, ofRun);
-    const known = [...ofRun, ...(await knownBefore(this.#target, row))];
+    const known = [...ofRun, row.system, ...(await knownBefore(this.#target, row))];
     const started = performance.now();
     const storing = uploadRow(this.#target, row, known);
     this.#options.pace.took(performance.now() - started);

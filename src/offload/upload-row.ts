@@ -46,8 +46,8 @@ interface Stored {
   readonly blobs: readonly BlobReference[];
   /** Whether some of it was stored for an earlier version. */
   readonly repeats: boolean;
-  /** Takes away again what was put. */
-  readonly undo: () => Promise<void>;
+  /** Takes away again what was put, but for what others refer to. */
+  readonly undo: (kept: ReadonlySet<string>) => Promise<void>;
 }
 
 /** The longest that the payload of a version may be on its way. What has not arrived by then is begun anew. */
@@ -70,16 +70,44 @@ export async function uploadRow(target: Offloading, row: Row, known: readonly Kn
   const { payload, blobs, repeats, undo } = await store(target, row, known);
   const refers = { payload, blobs };
   if (await marked(target, row, refers)) {
+    await removeReplaced(target, row, refers);
     if (!repeats || !(await isCondemned(target, keysOf(refers)))) return refers;
     return repairRow(target, { ...row, system: { ...row.system, state: 'new', payload } });
   }
   // Somebody else has stored the version: the same under the same keys, or under others where one of the two knew less of
   // earlier versions. Then what was put is left to a sweep, which knows what else may refer to it; also where the version
-  // has left, for later ones may refer to it. What is put for a repair nobody else has.
+  // has left, for later ones may refer to it. What is put for a repair nobody else has, and what is put of a document that
+  // keeps no versions nobody but that.
   const isRepair = row.system.state !== 'new-not-synched';
   const others = isRepair ? undefined : await referencesOf(target, row);
-  if (isRepair || (others === undefined && (await isErased(target, row)))) await undo();
+  const isGone = others === undefined && (row.system.sole === true || (await isErased(target, row)));
+  if (isRepair || isGone) await undo(await keysOfHead(target, row));
   return others;
+}
+
+/**
+ * Where no versions are kept, what the version before was stored as goes with it. What cannot be removed now nothing
+ * refers to any more, and `sweep()` finds it.
+ */
+async function removeReplaced({ stores }: Offloading, { system }: Row, refers: Known): Promise<void> {
+  if (system.sole !== true) return;
+  const kept = new Set(keysOf(refers));
+  const { payload, blobs = [] } = system;
+  const isLeft = (key: string) => !kept.has(key);
+  const json = payload === undefined ? [] : [payload.key].filter(isLeft);
+  const content = keysOf({ blobs }).filter(isLeft);
+  const removals = [
+    ...json.map((key) => stores.json.delete(key, ENTIRELY)),
+    ...content.map((key) => stores.content.delete(key, ENTIRELY)),
+  ];
+  await Promise.allSettled(removals);
+}
+
+/** Where no versions are kept, a later version may go on with what somebody else has stored of this one. */
+async function keysOfHead({ head }: Offloading, { id }: Row): Promise<ReadonlySet<string>> {
+  const projection = { '_system.payload': 1, '_system.blobs': 1 } as const;
+  const found = await head.findOne({ _id: { $eq: id } } as mongo.Filter<RawDocument>, { projection });
+  return new Set(keysOf((found?._system ?? {}) as Known));
 }
 
 /**
@@ -98,16 +126,16 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   const { body, blobs: found } = splitDocument(documentOf(row), { map, locate });
   const blobs = found.map(({ reference }) => reference);
   const isNew = ({ reference }: (typeof found)[number]) => knownBlob(reference, known) === undefined;
-  const put: (() => Promise<void>)[] = [];
+  const put: [store: PayloadStore, key: string][] = [];
   const signal = AbortSignal.timeout(UPLOAD_DEADLINE_MS);
   const fresh = found.filter(isNew);
   for (const { reference, found: blob } of fresh) {
     const { blobKey, textKey, contentType } = reference;
-    put.push(() => stores.content.delete(blobKey, ENTIRELY));
+    put.push([stores.content, blobKey]);
     const digest = await stores.content.put(blobKey, blob.bytes, { contentType, signal });
     requireSame(stores.content, blobKey, digest, reference);
     if (textKey === undefined || blob.text === undefined) continue;
-    put.push(() => stores.content.delete(textKey, ENTIRELY));
+    put.push([stores.content, textKey]);
     await stores.content.put(textKey, blob.text, { contentType: 'text/plain; charset=utf-8', signal });
   }
   const { bytes, ...facts } = await encodeBody(bson, body);
@@ -115,12 +143,13 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   const repeatsBlobs = fresh.length < found.length;
   const payload = before ?? { key: itemKey(repeatsBlobs ? beside(address, blobs) : address), ...facts };
   if (before === undefined) {
-    put.push(() => stores.json.delete(payload.key, ENTIRELY));
+    put.push([stores.json, payload.key]);
     const options = { contentType: 'application/json', contentEncoding: facts.encoding, signal };
     requireSame(stores.json, payload.key, await stores.json.put(payload.key, bytes, options), facts);
   }
-  const undo = async () => {
-    await Promise.all(put.map((remove) => remove()));
+  const undo = async (kept: ReadonlySet<string>) => {
+    const own = put.filter(([, key]) => !kept.has(key));
+    await Promise.all(own.map(([from, key]) => from.delete(key, ENTIRELY)));
   };
   return { payload, blobs, repeats: before !== undefined || repeatsBlobs, undo };
 }
@@ -161,7 +190,10 @@ function newLocation({ content }: PayloadStores, address: VersionAddress, { path
 /** A head may have been superseded while its payload was on its way: then it is a record that is to be marked. */
 async function marked({ head, versions }: Offloading, row: Row, known: Known): Promise<boolean> {
   const refers = { '_system.payload': known.payload, ...(known.blobs?.length ? { '_system.blobs': known.blobs } : {}) };
-  const update = { $set: { '_system.state': 'new', ...refers } };
+  const update = {
+    $set: { '_system.state': 'new', ...refers },
+    ...('_system.blobs' in refers ? {} : { $unset: { '_system.blobs': 1 } }),
+  } as mongo.UpdateFilter<RawDocument>;
   for (const one of whereabouts(row)) {
     const collection = one.isHead ? head : versions;
     const { matchedCount } = await flipState((options) => collection.updateOne(stillThere(one), update, options));
