@@ -22,6 +22,7 @@ export { versioned } from './api/versioned.ts';
 export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
 export type { Admin } from './client/admin.ts';
+export type { BackupFacts, BackupReport } from './client/backups.ts';
 export { Chronos, type CloseOptions, type CollectionRoute } from './client/chronos.ts';
 export { initChronos } from './client/init-chronos.ts';
 export type { Item, ItemMeta, ItemSystem } from './client/item.ts';
@@ -80,6 +81,13 @@ export type {
 export type { PresignBlobsOptions, PresignedBlob } from './payload/presign-blobs.ts';
 export { FilePayloadStore, fileBuckets } from './payload/stores/file-payload-store.ts';
 export { MemoryPayloadStore, memoryBuckets } from './payload/stores/memory-payload-store.ts';
+export type {
+  BucketStatus,
+  EnsureBucketsOptions,
+  EnsuredBuckets,
+  S3Connectivity,
+  SpacesValidation,
+} from './payload/stores/s3-admin.ts';
 export { chronos } from './plugin.ts';
 export type {
   RestoreAction,

@@ -1,10 +1,19 @@
 import type { HardDeleteOptions, HardDeleteReport, HardDeleteTarget } from '../admin/hard-delete.ts';
+import type { ImportReport } from '../admin/import-history.ts';
 import type { MarkOptions } from '../admin/payloads.ts';
 import type { SweepOptions, SweepReport } from '../admin/sweep.ts';
 import type { ChronosModelType } from '../api/model-type.ts';
+import { ConfigError } from '../errors.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
+import type {
+  EnsureBucketsOptions,
+  EnsuredBuckets,
+  S3Connectivity,
+  SpacesValidation,
+} from '../payload/stores/s3-admin.ts';
 import type { RetentionOptions, RetentionReport } from '../retention/apply-retention.ts';
-import type { Registry } from '../tenancy/registry.ts';
+import type { PlaceStorage, Registry } from '../tenancy/registry.ts';
+import { type BackupFacts, type BackupReport, Backups } from './backups.ts';
 import type { CollectionRoute } from './chronos.ts';
 
 /** What is done to collections by those who look after them. */
@@ -55,7 +64,68 @@ export class Admin {
     return this.#model(route).applyRetention(options);
   }
 
+  /**
+   * Whether the object storage of a place answers and takes the keys. Tells what is wrong instead of throwing it.
+   *
+   * @example
+   * const { success, buckets, error } = await chronos.admin.testS3Connectivity({ dbName: 'myapp', collection: 'users' });
+   */
+  async testS3Connectivity(route: CollectionRoute): Promise<S3Connectivity> {
+    return this.#storage(route).admin?.testS3Connectivity() ?? { success: false, buckets: [], error: NO_STORAGE };
+  }
+
+  /** Whether the configuration of the object storage of a place works, and what to do about it if not. */
+  async validateSpacesConfiguration(route: CollectionRoute): Promise<SpacesValidation> {
+    const none = { valid: false, issues: [NO_STORAGE], recommendations: ['Configure spacesConns, or localStorage'] };
+    return this.#storage(route).admin?.validateSpacesConfiguration() ?? none;
+  }
+
+  /**
+   * Checks the four buckets of a place, and creates those that are missing if asked to.
+   *
+   * @example
+   * await chronos.admin.ensureBucketsExist({ dbName: 'myapp', collection: 'users' }, { createIfMissing: true, confirm: true });
+   *
+   * @throws ConfigError where buckets are to be created and `confirm` is not true, or there is no object storage
+   */
+  async ensureBucketsExist(route: CollectionRoute, options: EnsureBucketsOptions = {}): Promise<EnsuredBuckets> {
+    const { admin } = this.#storage(route);
+    if (admin === undefined) throw new ConfigError({ message: `Cannot check buckets: ${NO_STORAGE}` });
+    return admin.ensureBucketsExist(options);
+  }
+
+  /**
+   * Writes a collection with its whole history to the bucket for backups, all of one snapshot. See `Model.exportHistory`.
+   *
+   * @param options the `key` by which it is restored; a new one if left out
+   */
+  async backup(route: CollectionRoute, { key }: { readonly key?: string | undefined } = {}): Promise<BackupReport> {
+    return this.#backups(route).make(this.#model(route), key);
+  }
+
+  /** Puts a backup into the collection, which is empty or the same one. See `Model.importHistory`. */
+  async restoreBackup(route: CollectionRoute, { key }: { readonly key: string }): Promise<ImportReport> {
+    return this.#backups(route).restore(this.#model(route), key);
+  }
+
+  /** The backups of a collection, in the order of their keys. */
+  async listBackups(route: CollectionRoute): Promise<BackupFacts[]> {
+    return this.#backups(route).list();
+  }
+
+  #backups(route: CollectionRoute): Backups {
+    const { place, buckets } = this.#storage(route);
+    if (buckets === undefined) throw new ConfigError({ message: `Cannot back up: ${NO_STORAGE}` });
+    return new Backups(buckets.backup, place, route.collection);
+  }
+
+  #storage({ collection, ...route }: CollectionRoute): PlaceStorage {
+    return this.#registry.storageOf(collection, route);
+  }
+
   #model({ collection, ...route }: CollectionRoute): ChronosModelType<unknown> {
     return this.#registry.modelOf(collection, route) as unknown as ChronosModelType<unknown>;
   }
 }
+
+const NO_STORAGE = 'no object storage is configured for this database';

@@ -2,8 +2,11 @@ import type { ResolvedPayload, RetentionPluginOptions } from '../config/options.
 import type { ObjectStorage, ResolvedConfig } from '../config/resolved-config.ts';
 import { ConfigError } from '../errors.ts';
 import type { PayloadBuckets } from '../payload/payload-store.ts';
+import { FileAdmin } from '../payload/stores/file-admin.ts';
 import { fileBuckets } from '../payload/stores/file-payload-store.ts';
+import { S3Admin } from '../payload/stores/s3-admin.ts';
 import { s3Buckets } from '../payload/stores/s3-buckets.ts';
+import type { StorageAdmin } from '../payload/stores/storage-admin.ts';
 import type { Place } from './place.ts';
 
 /** The object storage of a configuration: where the payloads of each place are kept. */
@@ -12,6 +15,8 @@ export class ObjectStores {
   /** By the key of their connection. */
   readonly #buckets: ReadonlyMap<string, PayloadBuckets>;
   readonly #local: PayloadBuckets | undefined;
+  /** Of services that were looked after, by the key of their connection. */
+  readonly #admins = new Map<string, StorageAdmin>();
 
   /** @throws ConfigError for a database of which nobody can tell which storage it uses */
   constructor(config: ResolvedConfig) {
@@ -56,8 +61,24 @@ export class ObjectStores {
     return { days, maxPerItem, rollUp: { versions, manifestPeriod, prefix: database.key, tenant } };
   }
 
+  /** All buckets of a place; undefined where all stays in MongoDB. */
+  bucketsAt({ database }: Place): PayloadBuckets | undefined {
+    return this.#bucketsOf(database.spacesConnKey);
+  }
+
+  /** What looks after the buckets of a place; undefined where there are none. */
+  adminAt({ database: { spacesConnKey } }: Place): StorageAdmin | undefined {
+    const { localStorage, spaces } = this.#config;
+    if (localStorage !== undefined) return new FileAdmin(localStorage);
+    const found = spacesConnKey === undefined ? spaces[0] : spaces.find(({ key }) => key === spacesConnKey);
+    if (found === undefined) return undefined;
+    const admin = this.#admins.get(found.key) ?? new S3Admin(spacesOptions(found));
+    this.#admins.set(found.key, admin);
+    return admin;
+  }
+
   async close(): Promise<void> {
-    await Promise.all([...this.#buckets.values()].map((buckets) => buckets.close()));
+    await Promise.all([...this.#buckets.values(), ...this.#admins.values()].map((one) => one.close()));
   }
 
   #bucketsOf(key: string | undefined): PayloadBuckets | undefined {

@@ -9,6 +9,8 @@ import { isSchemaless } from '../entity/collection-entity.ts';
 import { definitionOf, type EntityDefinition } from '../entity/definition.ts';
 import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
 import { ConfigError, RouteMismatchError, TenantNotFoundError } from '../errors.ts';
+import type { PayloadBuckets } from '../payload/payload-store.ts';
+import type { StorageAdmin } from '../payload/stores/storage-admin.ts';
 import { rowsOf } from '../system/rows.ts';
 import type { RouteContext } from '../types.ts';
 import { Connections } from './connections.ts';
@@ -25,6 +27,13 @@ interface TenantModels {
   /** By the entity alone, where that and the tenant are all that is asked for. */
   readonly models: Map<EntityClass, AnyModel>;
   readonly places: Map<string, PlaceModels>;
+}
+
+/** The object storage of a place; nothing where all stays in MongoDB. */
+export interface PlaceStorage {
+  readonly place: Place;
+  readonly buckets: PayloadBuckets | undefined;
+  readonly admin: StorageAdmin | undefined;
 }
 
 /** Knows all databases, tenants and entities, and gives the model of any entity at any place. */
@@ -90,6 +99,13 @@ export class Registry implements ModelSource {
       });
     }
     return this.#at(this.#place(entity, { ...route, collection }), entity);
+  }
+
+  /** The place of a collection, and the object storage it uses. Throws as {@link model} does. */
+  storageOf(collection: string, route: RouteContext): PlaceStorage {
+    const place = this.#place(undefined, { ...route, collection });
+    if (this.#closed !== undefined) throw new ConfigError({ message: 'Cannot use a registry that is closed' });
+    return { place, buckets: this.#stores.bucketsAt(place), admin: this.#stores.adminAt(place) };
   }
 
   /** Whether no class says what the documents of a model hold. */
