@@ -152,6 +152,7 @@ export interface CommonConfig {
   readonly rollup?:
     | { readonly enabled?: boolean | undefined; readonly manifestPeriod?: 'daily' | 'weekly' | 'monthly' | undefined }
     | undefined;
+  /** What of collections without a class is indexed, required and kept as blobs. Of an entity's it must say the same. */
   readonly collectionMaps?: Readonly<Record<string, CollectionMapConfig>> | undefined;
   readonly counterRules?: { readonly rules?: readonly CounterRuleConfig[] | undefined } | undefined;
   readonly devShadow?:
