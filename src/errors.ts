@@ -190,6 +190,22 @@ export class VersioningDisabledError extends ChronosError {
   }
 }
 
+/** The document is under a legal hold: nothing of it may be erased. Nothing was. */
+export class LegalHoldError extends ChronosError {
+  override readonly name = 'LegalHoldError';
+  readonly code = 'CHRONOS_LEGAL_HOLD';
+  readonly collection: string;
+  readonly id: unknown;
+
+  constructor(collection: string, id: unknown) {
+    super({
+      message: `Cannot erase ${collection} ${describeId(id)}: it is held. Call releaseHold(id) when it need not be`,
+    });
+    this.collection = collection;
+    this.id = shownId(id);
+  }
+}
+
 /** The commit's result is unknown: it may stand or not. Ask `Model.outcome(opId)` later. */
 export class UnknownOutcomeError extends ChronosError {
   override readonly name = 'UnknownOutcomeError';

@@ -7,10 +7,11 @@ import type { Point } from '../history/instant.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
 import { applyRetention, type RetentionOptions, type RetentionReport } from '../retention/apply-retention.ts';
+import { hold, releaseHold } from '../retention/hold.ts';
 import { withShownIds } from '../row-id.ts';
 import { requireErasable } from '../system/erasable.ts';
 import { rowsOf } from '../system/rows.ts';
-import type { Instant } from '../types.ts';
+import type { Attribution, Instant } from '../types.ts';
 import {
   type AdoptOptions,
   type AdoptReport,
@@ -155,6 +156,15 @@ export interface AdministrationStatics {
    */
   sweep(options: SweepOptions): Promise<SweepReport>;
 
+  /**
+   * Holds a document, for whoever has to be able to prove what it was: retention takes none of its versions, and erasing
+   * it is a `LegalHoldError`, until `releaseHold(id)`.
+   */
+  hold(id: unknown, attribution?: Attribution): Promise<void>;
+
+  /** @returns whether the document was held */
+  releaseHold(id: unknown): Promise<boolean>;
+
   /** The newest instant whose answer can no longer change. */
   safeTime(): Promise<Date>;
 
@@ -177,6 +187,8 @@ export const ADMINISTRATION = [
   'markItemsAsProcessedByTTL',
   'markItemAsProcessed',
   'applyRetention',
+  'hold',
+  'releaseHold',
   'sweep',
   'safeTime',
   'outcome',
@@ -240,6 +252,8 @@ export function administration(administered: Administered): AdministrationStatic
       requireWhole(model, 'apply retention to');
       return applyRetention((await administered.committer()).store, options);
     },
+    hold: async (id, attribution) => hold((await administered.committer()).store, administered.cast(id), attribution),
+    releaseHold: async (id) => releaseHold((await administered.committer()).store, administered.cast(id)),
     safeTime: async () => safeTime((await administered.committer()).store),
     async outcome(opId) {
       const { store } = await administered.committer();

@@ -1,6 +1,7 @@
 import { keysOf } from '../offload/references.ts';
 import { contentOf, finishDeleted } from './erase-document.ts';
 import { type Erasure, heldNotes, noteErasures, passNotes } from './erasures.ts';
+import { requireNoneHeld } from './held.ts';
 import { insertRecords } from './insert-records.ts';
 import { lastBefore, lastRecords } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
@@ -34,6 +35,7 @@ const MAX_RECORDS = 5_000;
  */
 export async function eraseDeleted(store: Store, tx: Transaction, deleted: readonly Deleted[]): Promise<void> {
   const ends = await endsOf(store, tx, deleted);
+  await requireNoneHeld(store, idsOf(ends), tx.session);
   const now = new Set(withinLimit(ends));
   await eraseRecords(store, tx, [...now]);
   if (store.versioning) {

@@ -9,6 +9,7 @@ import {
   noteErasure,
   settleErasures,
 } from './erasures.ts';
+import { requireNoneHeld } from './held.ts';
 import { insertRecords } from './insert-records.ts';
 import { ensureOperations } from './operations.ts';
 import { lastBefore, lastRecords } from './past-life.ts';
@@ -56,6 +57,7 @@ export async function beginErasure(
   return inTransaction(store, undefined, async (tx) => {
     const last = await lastLife(store, tx, id);
     if (last === undefined) return undefined;
+    await requireNoneHeld(store, [id], tx.session);
     const at = store.clock.now();
     const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
     const versions = await eraseNewest(store, tx, id);

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { DocumentTooLargeError, TransactionTooLargeError, VersionNotFoundError } from '../errors.ts';
+import { DocumentTooLargeError, LegalHoldError, TransactionTooLargeError, VersionNotFoundError } from '../errors.ts';
 import { isVersionRefusal } from './checked-versions.ts';
 import type { Store } from './store.ts';
 
@@ -60,6 +60,6 @@ export function unacknowledged(store: Store, error: unknown): mongo.MongoWriteCo
 export function isAboutTheWrite(store: Store, error: unknown): boolean {
   const { MongoAPIError, BSON } = store.mongo;
   const driver = [MongoAPIError, BSON.BSONError, TypeError, RangeError];
-  const kinds = [...driver, DocumentTooLargeError, TransactionTooLargeError, VersionNotFoundError];
+  const kinds = [...driver, DocumentTooLargeError, LegalHoldError, TransactionTooLargeError, VersionNotFoundError];
   return isRefusal(store, error) || isVersionRefusal(error) || kinds.some((kind) => error instanceof kind);
 }

@@ -105,7 +105,7 @@ async function areBelow(scopes: readonly PastScope[], ms: number): Promise<boole
 function isBelow(floor: Floor | undefined, at: Point | undefined): boolean {
   if (floor === undefined) return false;
   if (at === undefined) return true;
-  return at instanceof Date ? at < floor.until : at.cv < (floor.untilCv ?? 0);
+  return at instanceof Date ? floor.until !== undefined && at < floor.until : at.cv < (floor.untilCv ?? 0);
 }
 
 /**

@@ -1,3 +1,5 @@
+import { heldAmong } from '../commit/held.ts';
+import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { inTransaction } from '../commit/transaction.ts';
 import type { DueRecord } from './due-records.ts';
@@ -10,12 +12,15 @@ import { type Dropped, noteChange } from './floor.ts';
  */
 export async function dropRecords(store: Store, records: readonly DueRecord[]): Promise<number> {
   if (records.length === 0) return 0;
-  const ids = records.map(({ id, ov }) => ({ id, ov }));
+  const all = records.map(({ id }) => id);
   return inTransaction(
     store,
     undefined,
     async ({ session }) => {
       await noteChange(store, session, endOf(records));
+      // One of them may have been held since they were found.
+      const held = await heldAmong(store, all, session);
+      const ids = records.filter(({ id }) => !held.has(idKey(id))).map(({ id, ov }) => ({ id, ov }));
       const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
       return deletedCount;
     },

@@ -10,7 +10,7 @@ import type { Store } from '../commit/store.ts';
  */
 export interface Floor {
   /** What ended later is all in the collection; what ended by then may have left it. */
-  readonly until: Date;
+  readonly until?: Date;
   /** The same as a number across the collection, where such are kept. */
   readonly untilCv?: number;
   /** The end of the last version that was dropped. */
@@ -79,7 +79,7 @@ export interface Dropped {
 export async function noteChange(store: Store, session: mongo.ClientSession, dropped?: Dropped): Promise<void> {
   const cv = dropped?.cv === undefined ? {} : { droppedCv: dropped.cv };
   const $max = dropped === undefined ? {} : { $max: { droppedUntil: dropped.until, ...cv } };
-  await floors(store).updateOne(FLOOR, { ...$max, $inc: { changes: 1 } }, { session });
+  await floors(store).updateOne(FLOOR, { ...$max, $inc: { changes: 1 } }, { session, upsert: true });
 }
 
 function ageOf(asked: Moment): number {

@@ -11,7 +11,8 @@ import { type Asked, requireKept } from './require-kept.ts';
  */
 export async function leftRecord(store: Store, id: unknown, asked: Asked): Promise<Uint8Array | undefined> {
   const floor = await floorWithin(store, LEASE_MS);
-  if (floor === undefined || (asked instanceof Date && asked >= floor.until)) return undefined;
+  if (floor === undefined || (asked instanceof Date && floor.until !== undefined && asked >= floor.until))
+    return undefined;
   const kept = await keptRecords(store, id, typeof asked === 'number' ? undefined : asked);
   const found = kept.find((record) => isAsked(record, asked));
   if (found === undefined) await requireKept(store, id, asked);

@@ -1,3 +1,4 @@
+import { heldAmong } from '../commit/held.ts';
 import type { Store } from '../commit/store.ts';
 import { inTransaction } from '../commit/transaction.ts';
 import { doom } from './doomed-manifests.ts';
@@ -24,7 +25,12 @@ export async function rollUp(store: Store, records: readonly DueRecord[]): Promi
     undefined,
     async ({ session }) => {
       await noteChange(store, session);
-      const counts = await keep(store, key, session);
+      const held = await heldAmong(
+        store,
+        records.map(({ id }) => id),
+        session,
+      );
+      const counts = held.size === 0 && (await keep(store, key, session));
       const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
       if (counts && deletedCount === records.length) return true;
       await session.abortTransaction();

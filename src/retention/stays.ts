@@ -1,16 +1,18 @@
 import type { Filter } from '../commit/captured-write.ts';
+import { heldAmong } from '../commit/held.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import type { DueRecord } from './due-records.ts';
 
 /**
- * Without those that have to stay: the last record of a document that vanished unseen, since its numbers go on from
- * there.
+ * Without those that have to stay: those of documents that are held, and the last record of a document that vanished
+ * unseen, since its numbers go on from there.
  */
 export async function leaving(store: Store, records: readonly DueRecord[]): Promise<readonly DueRecord[]> {
   const ids = [...new Map(records.map(({ id }) => [idKey(id), id])).values()];
   const last = await lastOfVanished(store, ids);
-  return records.filter(({ id, ov }) => last.get(idKey(id)) !== ov);
+  const held = await heldAmong(store, ids);
+  return records.filter(({ id, ov }) => last.get(idKey(id)) !== ov && !held.has(idKey(id)));
 }
 
 async function lastOfVanished(store: Store, ids: readonly unknown[]): Promise<Map<string, number>> {
