@@ -1,12 +1,11 @@
 import type { mongo } from 'mongoose';
-import type { RawDocument } from '../types.ts';
-import type { CapturedDelete, CapturedUpdate, Filter, Outcome } from './captured-write.ts';
+import type { CapturedDelete, CapturedUpdate, Outcome } from './captured-write.ts';
 import { majority } from './driver-options.ts';
 import { verdict } from './no-change.ts';
 import { results } from './results.ts';
 import { nextSystem } from './stamp.ts';
 import type { Store } from './store.ts';
-import { fieldOf, type PreImage, preImage } from './version-record.ts';
+import { preImage } from './version-record.ts';
 import { canWriteAtOnce, type OperatorUpdate, remove, swap } from './write-at-once.ts';
 import { stampOf } from './write-single.ts';
 
@@ -26,7 +25,10 @@ export function canWriteOutright(
   return chronos.expectedOv === undefined && chronos.at === undefined && canWriteAtOnce(write);
 }
 
-/** Carries out a write in one command, which is atomic by itself. The document is counted on with it. */
+/**
+ * Carries out a write in one command, which is atomic by itself. The document is counted on with it, also where nothing
+ * has changed: somebody may have read that number by then, and no other version must ever have it.
+ */
 export async function writeOutright(store: Store, write: OperatorUpdate | CapturedDelete): Promise<Outcome> {
   const stamp = stampOf(store, {}, write);
   const { writeConcern } = majority(write.options) as { writeConcern: mongo.WriteConcernSettings };
@@ -36,17 +38,6 @@ export async function writeOutright(store: Store, write: OperatorUpdate | Captur
   if (bytes === undefined) return results.missed(write);
   const pre = preImage(store.bson, bytes);
   if (write.kind === 'delete') return results.deleted(store, write, pre, stamp);
-  if (verdict(store.bson, write.change, pre) !== 'same') {
-    return results.updated(store, write, pre, nextSystem(pre.system, stamp));
-  }
-  await countBack(store, pre, writeConcern);
-  return results.unchanged(store, write, pre);
-}
-
-/** Nothing has changed: the document is the version that it was, unless it has become a later one meanwhile. */
-async function countBack(store: Store, pre: PreImage, writeConcern: mongo.WriteConcernSettings): Promise<void> {
-  const stored = fieldOf(pre.document, '_system');
-  const update = stored === undefined ? { $unset: { _system: 1 } } : { $set: { _system: stored } };
-  const filter = { _id: { $eq: pre.id }, '_system.ov': pre.system.ov + 1 } as Filter;
-  await store.head.updateOne(filter, update as mongo.UpdateFilter<RawDocument>, { writeConcern });
+  if (verdict(store.bson, write.change, pre) === 'same') return results.unchanged(store, write, pre);
+  return results.updated(store, write, pre, nextSystem(pre.system, stamp));
 }
