@@ -228,7 +228,8 @@ function inSession(session: mongo.ClientSession | undefined): { session?: mongo.
 
 /** The same store for reading, with rows that are put together in another way than whole. */
 export function readingBy(store: Store, whole: (row: Uint8Array) => Uint8Array | Promise<Uint8Array>): Store {
-  return Object.create(store, { payload: { value: { whole } } }) as Store;
+  const present = async (row: Uint8Array) => ({ row, document: await whole(row) });
+  return Object.create(store, { payload: { value: { whole, present } } }) as Store;
 }
 
 /** The content of a version as the driver gives documents: its own `_id`, and its bookkeeping only if that is shown. */
