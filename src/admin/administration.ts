@@ -7,6 +7,7 @@ import type { Point } from '../history/instant.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
 import { applyRetention, type RetentionOptions, type RetentionReport } from '../retention/apply-retention.ts';
+import { type DropManifestsOptions, type DropManifestsReport, dropManifests } from '../retention/drop-manifests.ts';
 import { hold, releaseHold } from '../retention/hold.ts';
 import { withShownIds } from '../row-id.ts';
 import { requireErasable } from '../system/erasable.ts';
@@ -156,6 +157,9 @@ export interface AdministrationStatics {
    */
   sweep(options: SweepOptions): Promise<SweepReport>;
 
+  /** Drops rolled up versions for good, of manifests in which all had ended by an instant. */
+  dropManifests(target: { readonly before: Date }, options: DropManifestsOptions): Promise<DropManifestsReport>;
+
   /**
    * Holds a document, for whoever has to be able to prove what it was: retention takes none of its versions, and erasing
    * it is a `LegalHoldError`, until `releaseHold(id)`.
@@ -187,6 +191,7 @@ export const ADMINISTRATION = [
   'markItemsAsProcessedByTTL',
   'markItemAsProcessed',
   'applyRetention',
+  'dropManifests',
   'hold',
   'releaseHold',
   'sweep',
@@ -251,6 +256,10 @@ export function administration(administered: Administered): AdministrationStatic
     async applyRetention(options) {
       requireWhole(model, 'apply retention to');
       return applyRetention((await administered.committer()).store, options);
+    },
+    async dropManifests({ before }, options) {
+      requireWhole(model, 'drop manifests of');
+      return dropManifests((await administered.committer()).store, before, options);
     },
     hold: async (id, attribution) => hold((await administered.committer()).store, administered.cast(id), attribution),
     releaseHold: async (id) => releaseHold((await administered.committer()).store, administered.cast(id)),

@@ -13,14 +13,14 @@ import { keep, writeManifest } from './write-manifest.ts';
  * its place, and the old one is deleted with all of its versions. After a crash either of the two counts, and whoever
  * tidies up deletes the other one.
  *
- * @param also what else is to be done in the transaction in which they go
+ * @param also what else is to be done in the transaction in which they go; false gives it up
  * @returns how many records went; undefined where somebody else was quicker, and the manifests have to be looked at again
  */
 export async function takeOut(
   store: Store,
   manifest: Manifest,
   isTaken: (record: DueRecord) => boolean,
-  also: (session: mongo.ClientSession) => Promise<void> = async () => undefined,
+  also: (session: mongo.ClientSession) => Promise<boolean> = async () => true,
 ): Promise<number | undefined> {
   const records = await readIfCurrent(store, manifest);
   if (records === undefined) return undefined;
@@ -32,8 +32,7 @@ export async function takeOut(
     store,
     undefined,
     async ({ session }) => {
-      await also(session);
-      if (await replace(store, manifest, key, taken, session)) return true;
+      if ((await also(session)) && (await replace(store, manifest, key, taken, session))) return true;
       await session.abortTransaction();
       return false;
     },

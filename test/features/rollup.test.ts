@@ -217,3 +217,23 @@ test('a manifest that is missing or damaged is an error, and never an older or e
   await expect(Doc.asOf(day(1)).find()).rejects.toMatchObject({ name: 'PayloadMissingError', key });
   await expect(Doc.getVersion('a', 0)).rejects.toMatchObject({ name: 'PayloadMissingError', key });
 });
+
+test('manifests that are dropped leave what is beyond retention, and what is held stays', async () => {
+  const { Doc, clock, versions, write } = modelOf();
+  for (const [n, at] of [0, 10, 40, 50].entries()) for (const id of ['a', 'b']) await write(id, at, { n });
+  clock.ms = START + 100 * DAY;
+  await retain(Doc);
+  await Doc.hold('b');
+  await Doc.asOf(day(5)).find();
+  await expect(Doc.dropManifests({ before: day(31) }, {})).rejects.toThrow('confirm: true');
+  expect(await Doc.dropManifests({ before: day(31) }, { dryRun: true })).toEqual({ dryRun: true, dropped: 1 });
+  expect(await Doc.dropManifests({ before: day(31) }, { confirm: true })).toEqual({ dryRun: false, dropped: 1 });
+  expect(await versions.keys()).toHaveLength(2);
+  await expect(Doc.getVersion('a', 0)).rejects.toMatchObject({ name: 'BeyondRetentionError', id: 'a' });
+  await expect(Doc.asOf(day(5)).find()).rejects.toMatchObject({ name: 'BeyondRetentionError' });
+  expect(await Doc.getVersion('b', 0)).toMatchObject({ n: 0 });
+  expect(await Doc.asOf(day(5)).findById('b').lean()).toMatchObject({ n: 0 });
+  expect(await Doc.asOf(day(20)).find().sort('_id').lean()).toMatchObject([{ n: 1 }, { n: 1 }]);
+  expect(await Doc.getAsOf('a', new Date(START - 1)).catch(({ name }) => name)).toBe('BeyondRetentionError');
+  expect(await Doc.verify()).toMatchObject({ ok: true, findings: [] });
+});

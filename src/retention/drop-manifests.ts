@@ -1,0 +1,61 @@
+import { heldAmong } from '../commit/held.ts';
+import { idKey } from '../commit/pinned-id.ts';
+import type { Store } from '../commit/store.ts';
+import { ConfigError } from '../errors.ts';
+import { endOf } from './drop-records.ts';
+import { noteChange } from './floor.ts';
+import { readIfCurrent } from './manifest-body.ts';
+import { manifestsOf } from './manifests.ts';
+import { takeOut } from './replace-manifest.ts';
+
+export interface DropManifestsOptions {
+  /** Has to be true, unless it is a dry run. */
+  readonly confirm?: boolean | undefined;
+  /**
+   * Only count what would be dropped.
+   * @default false
+   */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface DropManifestsReport {
+  readonly dryRun: boolean;
+  readonly dropped: number;
+}
+
+/**
+ * Drops the versions for good that are in manifests of which all had ended by an instant, but for those of documents that
+ * are held. From then on reads of them throw `BeyondRetentionError`.
+ *
+ * @throws ConfigError without `confirm: true`
+ */
+export async function dropManifests(
+  store: Store,
+  before: Date,
+  { confirm, dryRun = false }: DropManifestsOptions = {},
+): Promise<DropManifestsReport> {
+  if (confirm !== true && !dryRun) {
+    throw new ConfigError({
+      message: `Cannot drop manifests of ${store.head.collectionName} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to count versions`,
+    });
+  }
+  let dropped = 0;
+  for (const manifest of await manifestsOf(store, {})) {
+    if (manifest.until > before) continue;
+    const records = (await readIfCurrent(store, manifest)) ?? [];
+    const ids = records.map(({ id }) => id);
+    const held = await heldAmong(store, ids);
+    const isTaken = ({ id }: { readonly id: unknown }) => !held.has(idKey(id));
+    const taken = records.filter(isTaken);
+    if (taken.length === 0) continue;
+    if (dryRun) dropped += taken.length;
+    else {
+      const also = async (session: Parameters<typeof noteChange>[1]) => {
+        await noteChange(store, session, endOf(taken));
+        return (await heldAmong(store, ids, session)).size === held.size;
+      };
+      dropped += (await takeOut(store, manifest, isTaken, also)) ?? 0;
+    }
+  }
+  return { dryRun, dropped };
+}
