@@ -83,10 +83,11 @@ async function markRows(
  * Leaves of a version in MongoDB only the part to search by, once it is certain that the whole can be had: its objects
  * are there, and are what was stored. It is no change of the document, and makes no version.
  *
+ * @param found the row as MongoDB has it, where it had no room for what it refers to
  * @returns whether it was done: a row that has become another version meanwhile stays as it is. One whose objects are not
  *   what they were, or are condemned, is stored again instead, and can be marked then
  */
-export async function markRow(target: Offloading, row: Row): Promise<boolean> {
+export async function markRow(target: Offloading, row: Row, found: Row = row): Promise<boolean> {
   const { bson, head, versions, map, stores } = target;
   // In this order: an object that is condemned later has a reference, and stays.
   if ((await isCondemned(target, keysOf(row.system))) || !(await isStored(stores, row.system))) {
@@ -102,7 +103,7 @@ export async function markRow(target: Offloading, row: Row): Promise<boolean> {
   const left = decodeExact(bson, inState(bson, inline, 'processed')) as RawDocument;
   const collection = row.isHead ? head : versions;
   const { matchedCount } = await flipState((options) =>
-    collection.replaceOne(stillThere(row), left, { ...options, writeConcern: { w: 'majority' } }),
+    collection.replaceOne(stillThere(found), left, { ...options, writeConcern: { w: 'majority' } }),
   );
   return matchedCount > 0;
 }

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { decodeExact, topLevel } from '../bson/exact.ts';
 import type { Clock } from '../clock.ts';
-import { ConfigError, PayloadMissingError, StorageError } from '../errors.ts';
+import { ConfigError, DocumentTooLargeError, PayloadMissingError, StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
 import type { BlobReference, Bson, RawDocument, SystemFields } from '../types.ts';
@@ -68,6 +68,8 @@ const DAY_MS = 24 * HOUR_MS;
 const OWNER_DEADLINE_MS = 1_000;
 /** When a sweep that object storage has failed is made again. */
 const SWEEP_RETRY_MS = 60_000;
+/** The server's limit for one document. */
+const MAX_DOCUMENT_BYTES = 16_777_216;
 const ACK_DEADLINE_MS = 30_000;
 const FLUSH_DEADLINE_MS = 60_000;
 
@@ -200,7 +202,11 @@ export class PayloadTier {
     }
   }
 
-  /** Puts what is missing of documents back into MongoDB. It is no change of them, and makes no version. */
+  /**
+   * Puts what is missing of documents back into MongoDB. It is no change of them, and makes no version.
+   *
+   * @throws DocumentTooLargeError for one that has no room there beside what it refers to
+   */
   async bringBack(documents: readonly Away[], session: mongo.ClientSession | undefined): Promise<void> {
     const { bson, head } = this.#target;
     const options = session === undefined ? MAJORITY : { session };
@@ -209,7 +215,9 @@ export class PayloadTier {
       // It is another version by now, which whoever comes again meets.
       if (present?.row !== bytes) return;
       const whole = inState(bson, present.document, 'new');
-      const filter = stillThere(rowOf(bson, bytes, true));
+      const row = rowOf(bson, bytes, true);
+      if (whole.length > MAX_DOCUMENT_BYTES) throw new DocumentTooLargeError(head.collectionName, row.id);
+      const filter = stillThere(row);
       const put = (flip: object) =>
         head.replaceOne(filter, decodeExact(bson, whole) as RawDocument, { ...options, ...flip });
       // In a transaction a refusal is the end of it.

@@ -1,9 +1,9 @@
 import type { mongo } from 'mongoose';
 import { elementsOf, encodedSize, findElement } from '../bson/elements.ts';
 import { topLevel } from '../bson/exact.ts';
-import { keyOf, type RawValue, rebuild } from '../bson/rebuild.ts';
+import { keyOf, type RawValue, rebuild, withElement } from '../bson/rebuild.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
-import type { Bson, PayloadState, RawDocument, VersionFields } from '../types.ts';
+import type { Bson, PayloadState, RawDocument, SystemFields, VersionFields } from '../types.ts';
 
 /** What holds a version in MongoDB: the head of a document, or one of its version records. */
 export interface Row {
@@ -62,6 +62,20 @@ export function underIdOf(row: Uint8Array, document: Uint8Array): Uint8Array {
     return document;
   }
   return rebuild(document, 0, encodedSize(document), (key) => (key === '_id' ? id : 'keep'));
+}
+
+/** A row that refers to what was stored of it. */
+export function referring(bson: Bson, bytes: Uint8Array, refers: Pick<SystemFields, 'payload' | 'blobs'>): Uint8Array {
+  const given = bson.serialize(refers, { ignoreUndefined: true });
+  const added = [...elementsOf(given, 0, encodedSize(given))].map(({ start, end }) => given.subarray(start, end));
+  return rebuild(bytes, 0, encodedSize(bytes), (key, { type, value, end }) =>
+    key === '_system'
+      ? {
+          type,
+          bytes: added.reduce<Uint8Array>((system, field) => withElement(system, field), bytes.subarray(value, end)),
+        }
+      : 'keep',
+  );
 }
 
 /** A row whose payload has come to another state. */

@@ -1,9 +1,10 @@
 import { canonicalKey } from '../bson/compare.ts';
 import { StorageError } from '../errors.ts';
+import { markRow } from './mark-processed.ts';
 import { rowsIn } from './outbox.ts';
 import type { Pace } from './pace.ts';
-import type { Row } from './row.ts';
-import { type Known, type Offloading, uploadRow } from './upload-row.ts';
+import { type Row, referring } from './row.ts';
+import { type Known, NoRoom, type Offloading, uploadRow } from './upload-row.ts';
 
 /** Told of each version that has been stored. */
 export type OnStored = (row: Row) => Promise<void>;
@@ -95,7 +96,9 @@ class UploadRun {
     this.#known.set(key, ofRun);
     const known = [...ofRun, row.system, ...(await knownBefore(this.#target, row))];
     const started = performance.now();
-    const storing = uploadRow(this.#target, row, known);
+    const storing = uploadRow(this.#target, row, known).catch((error: unknown) =>
+      withoutRoom(this.#target, row, error),
+    );
     this.#options.pace.took(performance.now() - started);
     const stored = await storing;
     this.#stored += 1;
@@ -104,6 +107,16 @@ class UploadRun {
     ofRun.push(stored);
     await this.#options.onStored(row);
   }
+}
+
+/** A version that has no room for what it refers to leaves MongoDB at once. */
+async function withoutRoom(target: Offloading, row: Row, error: unknown): Promise<Known> {
+  if (!(error instanceof NoRoom)) throw error;
+  const { refers } = error;
+  const bytes = referring(target.bson, row.bytes, refers);
+  const whole = { ...row, bytes, system: { ...row.system, ...refers } };
+  if (!(await markRow(target, whole, row))) throw error;
+  return refers;
 }
 
 /** Where the version before has its payload, and the one whose content this one repeats. */

@@ -50,6 +50,20 @@ interface Stored {
   readonly undo: (kept: ReadonlySet<string>) => Promise<void>;
 }
 
+/** A version has no room in MongoDB for what it refers to once it is stored. It is stored nevertheless. */
+export class NoRoom extends Error {
+  override readonly name = 'NoRoom';
+  readonly refers: Known;
+
+  constructor(refers: Known) {
+    super('The document is too large for what it refers to');
+    this.refers = refers;
+  }
+}
+
+/** `BSONObjectTooLarge`, and what an update says that would make one. */
+const TOO_LARGE: readonly unknown[] = [10334, 17419, 17420];
+
 /** The longest that the payload of a version may be on its way. What has not arrived by then is begun anew. */
 export const UPLOAD_DEADLINE_MS = 30 * 60_000;
 
@@ -65,6 +79,7 @@ export const UPLOAD_DEADLINE_MS = 30 * 60_000;
  * After a crash it is done again from the start, and puts the same under the same keys.
  *
  * @returns what the version refers to; undefined where it is gone
+ * @throws NoRoom
  */
 export async function uploadRow(target: Offloading, row: Row, known: readonly Known[]): Promise<Known | undefined> {
   const { payload, blobs, repeats, undo } = await store(target, row, known);
@@ -196,7 +211,11 @@ async function marked({ head, versions }: Offloading, row: Row, known: Known): P
   } as mongo.UpdateFilter<RawDocument>;
   for (const one of whereabouts(row)) {
     const collection = one.isHead ? head : versions;
-    const { matchedCount } = await flipState((options) => collection.updateOne(stillThere(one), update, options));
+    const { matchedCount } = await flipState((options) =>
+      collection.updateOne(stillThere(one), update, options).catch((error: mongo.MongoServerError) => {
+        throw TOO_LARGE.includes(error.code) ? new NoRoom(known) : error;
+      }),
+    );
     if (matchedCount > 0) return true;
   }
   return false;
