@@ -42,9 +42,11 @@ async function finished(bson: Bson, batch: Batch, finish: Finish): Promise<Batch
     rows.push(row as Uint8Array);
   }
   const documents = await finish(rows);
-  batch.iterated = 0;
+  // The batch tells by it how many it still has: those that are gone are behind it.
+  const gone = rows.length - documents.length;
+  batch.iterated = gone;
   batch.shift = (options = {}) => {
-    const next = documents[batch.iterated];
+    const next = documents[batch.iterated - gone];
     if (next === undefined) return null;
     batch.iterated += 1;
     return options.raw === true ? next : bson.deserialize(next, options);

@@ -155,7 +155,7 @@ test('a reader whose object is removed meanwhile gets the document as it is by t
     await Files.flush();
     await Files.markItemAsProcessed('e', { confirm });
     const { arrived, goOn, hold } = held();
-    json.beforeGet = hold;
+    json.beforeGet = async (key) => (key.endsWith('v0/item.json') ? hold() : undefined);
     const found = Files.find({ title: 't' }).lean().exec();
     const one = Files.findById('e').select('body').lean().exec();
     const latest = Files.getLatest('e', { lean: true });
@@ -178,7 +178,7 @@ test('a writer whose document is replaced while its payload is fetched meets the
   await Files.flush();
   await Files.markItemAsProcessed('f', { confirm });
   const { arrived, goOn, hold } = held();
-  json.beforeGet = hold;
+  json.beforeGet = async (key) => (key.endsWith('v0/item.json') ? hold() : undefined);
   const writing = Files.updateOne({ _id: 'f' }, { other: base64('2') }).exec();
   await arrived;
   await Files.collection.replaceOne({ _id: 'f' } as never, { title: 't', body: 'second' } as never, {
