@@ -163,6 +163,8 @@ export interface AdministrationStatics {
   /**
    * Holds a document, for whoever has to be able to prove what it was: retention takes none of its versions, and erasing
    * it is a `LegalHoldError`, until `releaseHold(id)`.
+   *
+   * @throws VersioningDisabledError where a version goes with the write that takes its place
    */
   hold(id: unknown, attribution?: Attribution): Promise<void>;
 
@@ -261,7 +263,10 @@ export function administration(administered: Administered): AdministrationStatic
       requireWhole(model, 'drop manifests of');
       return dropManifests((await administered.committer()).store, before, options);
     },
-    hold: async (id, attribution) => hold((await administered.committer()).store, administered.cast(id), attribution),
+    async hold(id, attribution) {
+      administered.requireVersioning('hold a document of');
+      await hold((await administered.committer()).store, administered.cast(id), attribution);
+    },
     releaseHold: async (id) => releaseHold((await administered.committer()).store, administered.cast(id)),
     safeTime: async () => safeTime((await administered.committer()).store),
     async outcome(opId) {

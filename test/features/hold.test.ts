@@ -60,3 +60,7 @@ test('a held document is not erased, whoever asks for it', async () => {
   await Erasing.deleteOne({ _id: 'other' });
   expect(await Erasing.findById('other')).toBe(null);
 });
+
+test('where no versions are kept none can be held', async () => {
+  await expect(held({ versioning: { enabled: false } })).rejects.toMatchObject({ name: 'VersioningDisabledError' });
+});
