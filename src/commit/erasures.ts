@@ -53,7 +53,9 @@ export function anyOf(key: unknown): unknown {
 
 /** The write by which a result that shows a document meets its erasure. */
 export function holdNote(store: Store, key: mongo.Binary): mongo.AnyBulkWriteOperation<Operation> {
-  const update = { $inc: { holds: 1 }, $set: { at: store.clock.now() } };
+  // What has a date is forgotten after a while, and an erasure that is not finished must not be.
+  const at = { $cond: [{ $eq: [{ $type: '$erase' }, 'missing'] }, store.clock.now(), '$$REMOVE'] };
+  const update = [{ $set: { holds: { $add: [{ $ifNull: ['$holds', 0] }, 1] }, at } }];
   return { updateOne: { filter: { _id: key }, update, upsert: true } } as never;
 }
 
