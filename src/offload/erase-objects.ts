@@ -1,8 +1,8 @@
 import type { mongo } from 'mongoose';
-import { StorageError } from '../errors.ts';
 import { itemPrefix } from '../payload/payload-key.ts';
 import { listAll, type PayloadStore } from '../payload/payload-store.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
+import { deleteObject } from './delete-object.ts';
 import { storesOf } from './owner.ts';
 import { keysOf } from './references.ts';
 import { addressOf, type Offloading } from './upload-row.ts';
@@ -43,7 +43,7 @@ export async function eraseObjects(
     const keys = await keysUpTo(store, prefix, ov, only);
     // After they were listed: whoever has put one of them by then, and is to keep it, is there already.
     const isKept = await keptBy(target, id, prefix);
-    for (const key of keys) if (!isKept(key)) counts[await erased(store, key)] += 1;
+    for (const key of keys) if (!isKept(key)) counts[await deleteObject(store, key)] += 1;
   }
   return counts;
 }
@@ -73,14 +73,4 @@ async function keptBy({ head }: Offloading, id: unknown, prefix: string): Promis
   const { incarnation, ...refers } = found?._system ?? { ov: 0 };
   const keys = new Set(keysOf(refers));
   return (key) => keys.has(key) || (incarnation !== undefined && key.startsWith(`${prefix}${incarnation}`));
-}
-
-async function erased(store: PayloadStore, key: string): Promise<keyof ErasedObjects> {
-  try {
-    await store.delete(key, { allVersions: true });
-    return 'removed';
-  } catch (error) {
-    if (error instanceof StorageError && error.retained) return 'retained';
-    throw error;
-  }
 }

@@ -66,8 +66,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** For how long a first write waits to hear whose the objects are. */
 const OWNER_DEADLINE_MS = 1_000;
-/** When a sweep that object storage has failed is made again. */
-const SWEEP_RETRY_MS = 60_000;
+/** When what object storage did not let be marked is looked at again. */
+const MARK_RETRY_MS = 60_000;
 /** The server's limit for one document. */
 const MAX_DOCUMENT_BYTES = 16_777_216;
 const ACK_DEADLINE_MS = 30_000;
@@ -84,7 +84,7 @@ export class PayloadTier {
   readonly #uploader: Uploader;
   readonly #putBack = new AtOnce(16);
   #ownership: Promise<void> | undefined;
-  #sweepTimer: NodeJS.Timeout | undefined;
+  #markTimer: NodeJS.Timeout | undefined;
 
   constructor(collection: TierCollection, options: TierOptions) {
     const { head, versions, bson, clock, versioning, tenantField } = collection;
@@ -102,7 +102,7 @@ export class PayloadTier {
       before: () => this.#owned(),
       onStored: (row) => this.#onStored(row),
       onUploaded: (ids) => this.#onUploaded(ids),
-      onIdle: () => this.#sweepLater(),
+      onIdle: () => this.#markLater(),
     });
   }
 
@@ -163,7 +163,7 @@ export class PayloadTier {
    */
   async flush(deadlineMs = FLUSH_DEADLINE_MS): Promise<void> {
     await this.#within(deadlineMs, this.#uploader.hurry(), { committed: false });
-    await this.#sweep();
+    await this.#markWhatIsDue();
   }
 
   /** The row with all of its document. */
@@ -320,26 +320,26 @@ export class PayloadTier {
     });
   }
 
-  async #sweep(): Promise<void> {
+  async #markWhatIsDue(): Promise<void> {
     const { devShadow, allowShadowSkip } = this.#options;
     if (allowShadowSkip) await markAllSuperseded(this.#target);
     if (devShadow === undefined) return;
     await this.markByTtl(devShadow.ttlHours, false);
-    for await (const _ of idsIn(this.#target, 'new', undefined, 1)) return this.#sweepLater();
+    for await (const _ of idsIn(this.#target, 'new', undefined, 1)) return this.#markLater();
   }
 
   /** What has been stored now is due in as long as it stays. */
-  #sweepLater(): void {
+  #markLater(): void {
     const { devShadow, allowShadowSkip } = this.#options;
     if (devShadow === undefined && !allowShadowSkip) return;
     const dueInMs = devShadow === undefined ? DAY_MS : devShadow.ttlHours * HOUR_MS;
-    this.#sweepIn(Math.min(Math.max(dueInMs, 1_000), DAY_MS));
+    this.#markIn(Math.min(Math.max(dueInMs, 1_000), DAY_MS));
   }
 
-  #sweepIn(ms: number): void {
-    this.#sweepTimer ??= setTimeout(() => {
-      this.#sweepTimer = undefined;
-      this.#sweep().catch(() => this.#sweepIn(SWEEP_RETRY_MS));
+  #markIn(ms: number): void {
+    this.#markTimer ??= setTimeout(() => {
+      this.#markTimer = undefined;
+      this.#markWhatIsDue().catch(() => this.#markIn(MARK_RETRY_MS));
     }, ms).unref();
   }
 

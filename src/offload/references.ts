@@ -18,7 +18,7 @@ export function keysOf({ payload, blobs = [] }: Referring): string[] {
  * In the order in which references move on: heads first, for what is superseded meanwhile is then found among the
  * versions, and then those that have left the collection. Each is read along its ids, which no write moves.
  */
-export async function* referencesIn({ head, versions, leftOnes }: Offloading): AsyncGenerator<string> {
+export async function* referredKeys({ head, versions, leftOnes }: Offloading): AsyncGenerator<string> {
   yield* referencesOf(head, { _id: 1 });
   yield* referencesOf(versions, BY_ID);
   for await (const version of leftOnes?.() ?? []) yield* keysOf(version);

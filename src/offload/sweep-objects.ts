@@ -1,11 +1,11 @@
-import { StorageError } from '../errors.ts';
 import { collectionPrefix, isPayloadKey } from '../payload/payload-key.ts';
 import { listAll, type ObjectFacts, type PayloadStore } from '../payload/payload-store.ts';
 import { eachAtOnce } from './at-once.ts';
 import { condemn } from './condemned.ts';
+import { deleteObject } from './delete-object.ts';
 import { KeyFilter } from './key-filter.ts';
 import { requireOwned, storesOf, timeOf } from './owner.ts';
-import { referencesIn } from './references.ts';
+import { referredKeys } from './references.ts';
 import type { Offloading } from './upload-row.ts';
 
 /** What a sweep has looked at and removed; in a dry run, what it would remove. */
@@ -65,7 +65,7 @@ async function knownKeys(target: Offloading): Promise<KeyFilter> {
   const { head, versions } = target;
   const rows = (await head.estimatedDocumentCount()) + (await versions.estimatedDocumentCount());
   const filter = new KeyFilter(rows * KEYS_PER_VERSION);
-  for await (const key of referencesIn(target)) filter.add(key);
+  for await (const key of referredKeys(target)) filter.add(key);
   return filter;
 }
 
@@ -121,21 +121,12 @@ class Sweep {
     if (batch.length === 0) return;
     const orphans = new Map(batch.map((object) => [object.key, object]));
     if (!this.#run.dryRun) await condemn(this.#target, orphans.keys());
-    for await (const key of referencesIn(this.#target)) orphans.delete(key);
+    for await (const key of referredKeys(this.#target)) orphans.delete(key);
     await eachAtOnce(orphans.values(), AT_ONCE, async ({ key, length }) => {
-      if (!this.#run.dryRun) await this.#delete(store, key);
+      if (!this.#run.dryRun && (await deleteObject(store, key)) === 'retained') this.counts.retained += 1;
       this.counts.orphans += 1;
       this.counts.bytes += length;
       this.#run.onOrphan(key);
     });
-  }
-
-  async #delete(store: PayloadStore, key: string): Promise<void> {
-    try {
-      await store.delete(key, { allVersions: true });
-    } catch (error) {
-      if (!(error instanceof StorageError) || !error.retained) throw error;
-      this.counts.retained += 1;
-    }
   }
 }

@@ -56,15 +56,6 @@ function isOperators(value: Conditions): boolean {
   return first.startsWith('$') && !LOGICAL.has(first);
 }
 
-/** The paths that a sort needs. */
-export function sortPaths(sort: Conditions): readonly string[] {
-  return Object.keys(sort).map((path) => (isMeta(sort[path]) ? WHOLE_DOCUMENT : path));
-}
-
-function isMeta(order: unknown): boolean {
-  return typeof order === 'object' && order !== null;
-}
-
 /**
  * The paths that a projection returns: those of an inclusion, and the whole document for an exclusion or an expression.
  */

@@ -1,13 +1,6 @@
 import mongoose from 'mongoose';
 import { describe, expect, it } from 'vitest';
-import {
-  coveredBy,
-  filterPaths,
-  projectionPaths,
-  sortPaths,
-  uncovered,
-  WHOLE_DOCUMENT,
-} from '../../../src/payload/covered-by.ts';
+import { coveredBy, filterPaths, projectionPaths, uncovered, WHOLE_DOCUMENT } from '../../../src/payload/covered-by.ts';
 import { payloadMap } from '../../../src/payload/payload-map.ts';
 
 const map = payloadMap({
@@ -62,13 +55,6 @@ describe('the paths of a query', () => {
     [{ _id: new mongoose.Types.ObjectId() }, ['_id']],
   ])('are found in the filter %j', (filter, paths) => {
     expect(filterPaths(filter)).toEqual(paths);
-  });
-
-  it.each([
-    [{ a: 1, 'b.c': -1 }, ['a', 'b.c']],
-    [{ score: { $meta: 'textScore' } }, [WHOLE_DOCUMENT]],
-  ])('are found in the sort %j', (sort, paths) => {
-    expect(sortPaths(sort)).toEqual(paths);
   });
 
   it.each([
