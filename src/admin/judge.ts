@@ -75,7 +75,7 @@ type HasLeft = (next: VersionFields) => boolean;
 type Found = Omit<Finding, 'id'>;
 
 /** Whether the head's number is one that a record has already. */
-export function resetHead({ head, records }: StoredHistory): boolean {
+function resetHead({ head, records }: StoredHistory): boolean {
   const last = records.at(-1);
   return head !== undefined && head !== null && last !== undefined && head.ov <= last.ov;
 }

@@ -67,7 +67,7 @@ function compareStrings(a: unknown, b: unknown): number {
 }
 
 /** Orders texts by their UTF-8 bytes. UTF-16 has the same order up to the surrogates. */
-export function compareText(a: string, b: string): number {
+function compareText(a: string, b: string): number {
   if (a === b) return 0;
   const shorter = Math.min(a.length, b.length);
   let at = 0;

@@ -62,7 +62,7 @@ export function blobKeys(address: BlobAddress): BlobKeys {
 }
 
 /** What all keys of a version begin with. */
-export function versionPrefix(address: VersionAddress): string {
+function versionPrefix(address: VersionAddress): string {
   if (!Number.isSafeInteger(address.ov) || address.ov < 0) throw new RangeError(`ov is ${address.ov}`);
   return `${itemPrefix(address)}${incarnationSegment(address.incarnation)}v${address.ov}/`;
 }
@@ -101,7 +101,7 @@ export function isPayloadKey(rest: string): boolean {
 }
 
 /** What all keys of a collection's manifests begin with; with a tenant, those of the tenant. */
-export function manifestPrefix({ prefix, collection, tenant }: Omit<ItemAddress, 'id' | 'incarnation'>): string {
+function manifestPrefix({ prefix, collection, tenant }: Omit<ItemAddress, 'id' | 'incarnation'>): string {
   const own = tenant === undefined ? '' : `${tenantSegment(tenant)}/`;
   return `${keySegment(prefix)}/__manifests__/${keySegment(collection)}/${own}`;
 }

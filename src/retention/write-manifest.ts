@@ -47,7 +47,7 @@ export async function keep(store: Store, key: string, session: mongo.ClientSessi
 }
 
 /** What the keys of all manifests of a collection have in common. */
-export function addressOf(store: Store) {
+function addressOf(store: Store) {
   const { prefix = store.head.dbName, tenant } = rollUpOf(store);
   return { prefix, collection: store.head.collectionName, tenant };
 }
