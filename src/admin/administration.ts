@@ -259,9 +259,9 @@ export function administration(administered: Administered): AdministrationStatic
       requireWhole(model, 'apply retention to');
       return applyRetention((await administered.committer()).store, options);
     },
-    async dropManifests({ before }, options) {
+    async dropManifests(target, options) {
       requireWhole(model, 'drop manifests of');
-      return dropManifests((await administered.committer()).store, before, options);
+      return dropManifests((await administered.committer()).store, target?.before, options);
     },
     async hold(id, attribution) {
       administered.requireVersioning('hold a document of');

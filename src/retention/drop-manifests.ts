@@ -27,7 +27,7 @@ export interface DropManifestsReport {
  * Drops the versions for good that are in manifests of which all had ended by an instant, but for those of documents that
  * are held. From then on reads of them throw `BeyondRetentionError`.
  *
- * @throws ConfigError without `confirm: true`
+ * @throws ConfigError without `confirm: true`, and without a valid date
  */
 export async function dropManifests(
   store: Store,
@@ -37,6 +37,12 @@ export async function dropManifests(
   if (confirm !== true && !dryRun) {
     throw new ConfigError({
       message: `Cannot drop manifests of ${store.head.collectionName} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to count versions`,
+    });
+  }
+  // Compared with anything else, no end would be too late.
+  if (!(before instanceof Date) || Number.isNaN(before.getTime())) {
+    throw new ConfigError({
+      message: `Cannot drop manifests of ${store.head.collectionName}: expected { before } to be a valid Date`,
     });
   }
   let dropped = 0;

@@ -226,6 +226,10 @@ test('manifests that are dropped leave what is beyond retention, and what is hel
   await Doc.hold('b');
   await Doc.asOf(day(5)).find();
   await expect(Doc.dropManifests({ before: day(31) }, {})).rejects.toThrow('confirm: true');
+  for (const before of [undefined, new Date(Number.NaN), '2020-01-01T00:00:00Z', null]) {
+    const unclear = Doc.dropManifests({ before } as never, { confirm: true });
+    await expect(unclear).rejects.toMatchObject({ name: 'ConfigError' });
+  }
   expect(await Doc.dropManifests({ before: day(31) }, { dryRun: true })).toEqual({ dryRun: true, dropped: 1 });
   expect(await Doc.dropManifests({ before: day(31) }, { confirm: true })).toEqual({ dryRun: false, dropped: 1 });
   expect(await versions.keys()).toHaveLength(2);
