@@ -1,6 +1,7 @@
 import { isProxy } from 'node:util/types';
 import { ConfigError } from '../errors.ts';
 import { formatPath } from '../history/format-path.ts';
+import { isPlainObject } from '../plain-object.ts';
 
 /** Names that lead to a prototype, or that make the serializer take a document for a value of its own. */
 const REFUSED_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype', '_bsontype', 'toBSON']);
@@ -18,7 +19,7 @@ type Fields = Record<string, unknown>;
  */
 export function checkedData(what: string, data: unknown): Fields {
   const copy = new Copier(what).copy(data);
-  if (!isFields(copy)) throw new ConfigError({ message: `Cannot ${what}: expected an object` });
+  if (!isPlainObject(copy)) throw new ConfigError({ message: `Cannot ${what}: expected an object` });
   for (const key of Object.keys(copy)) {
     const isOdd = key.startsWith('$') || key.includes('.') || key === '';
     if (isOdd) throw refusal(what, [key], 'has a name that is empty, begins with $ or has a dot');
@@ -29,12 +30,6 @@ export function checkedData(what: string, data: unknown): Fields {
 /** The same of a filter or a part of one, where what is undefined must not pass for what was never asked for. */
 export function checkedCondition(what: string, value: unknown): unknown {
   return new Copier(what, true).copy(value);
-}
-
-export function isFields(value: unknown): value is Fields {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 class Copier {
@@ -57,7 +52,7 @@ class Copier {
     if (typeof value !== 'object' || value === null) return value;
     if (isProxy(value)) throw this.#refused('is a Proxy');
     if (Array.isArray(value)) return this.#inside(value, () => this.#items(value));
-    if (isFields(value)) return this.#inside(value, () => this.#fields(value));
+    if (isPlainObject(value)) return this.#inside(value, () => this.#fields(value));
     if (isValue(value)) return value;
     throw this.#refused('is an instance of a class. Give its plain content');
   }

@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts';
-import { checkedCondition, isFields } from './checked-data.ts';
+import { isPlainObject } from '../plain-object.ts';
+import { checkedCondition } from './checked-data.ts';
 
 type Conditions = Record<string, unknown>;
 
@@ -50,7 +51,7 @@ function operandOf(operator: string, operand: unknown, beside: Conditions, depth
   if (LISTING.has(operator) && Array.isArray(operand)) return operand.map(plainValue);
   if (operator === '$not' && operand instanceof RegExp) return operand;
   if (operator === '$not' && isOperators(operand)) return fieldCondition(operand, depth + 1);
-  if (operator === '$elemMatch' && isFields(operand)) {
+  if (operator === '$elemMatch' && isPlainObject(operand)) {
     return isOperators(operand) ? fieldCondition(operand, depth + 1) : conditions(operand, depth + 1);
   }
   if (isSimple(operator, operand, beside)) return checkedCondition(WHAT, operand);
@@ -86,7 +87,7 @@ function plainValue(value: unknown): unknown {
 
 function requirePlain(value: unknown): void {
   if (Array.isArray(value)) value.forEach(requirePlain);
-  if (!isFields(value)) return;
+  if (!isPlainObject(value)) return;
   for (const [key, inner] of Object.entries(value)) {
     if (key.startsWith('$')) throw refused(key);
     requirePlain(inner);
@@ -94,13 +95,13 @@ function requirePlain(value: unknown): void {
 }
 
 function isOperators(value: unknown): value is Conditions {
-  return isFields(value) && Object.keys(value).some((key) => key.startsWith('$'));
+  return isPlainObject(value) && Object.keys(value).some((key) => key.startsWith('$'));
 }
 
 /** The fields of an object, looked at once: it has no getters, and nothing else than fields. */
 function checkedObject(value: unknown, depth: number): Conditions {
   if (depth > MAX_DEPTH) throw refusal(`it is more than ${MAX_DEPTH} levels deep`);
-  if (!isFields(value)) throw refusal('expected an object');
+  if (!isPlainObject(value)) throw refusal('expected an object');
   return checkedCondition(WHAT, value) as Conditions;
 }
 

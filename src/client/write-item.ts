@@ -6,7 +6,7 @@ import type { Attribution, ChronosWriteOptions, RawDocument, SystemFields } from
 import { checkedData } from './checked-data.ts';
 import { shownItemId } from './item.ts';
 import { checkedOv, type Items } from './items.ts';
-import { withBlobs } from './kept-blobs.ts';
+import { withBlobs } from './with-blobs.ts';
 
 /** A write of the client's does not wait for ever, in milliseconds. */
 const DEADLINE_MS = 30_000;

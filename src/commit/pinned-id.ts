@@ -1,11 +1,12 @@
 import { canonicalKey } from '../bson/compare.ts';
+import { isPlainObject } from '../plain-object.ts';
 import type { Filter } from './captured-write.ts';
 
 /** The `_id` a filter demands by equality, so that it can match this one document and no other. */
 export function pinnedId(filter: Filter): unknown {
   const condition: unknown = filter._id;
   if (condition === undefined || condition === null || condition instanceof RegExp) return undefined;
-  if (!isPlainObject(condition)) return condition;
+  if (!isPlainObject(condition) || '_bsontype' in condition) return condition;
   const keys = Object.keys(condition);
   if (!keys.some((key) => key.startsWith('$'))) return condition;
   return keys.length === 1 && keys[0] === '$eq' ? condition.$eq : undefined;
@@ -32,10 +33,4 @@ export function hasTwins(id: unknown, collation: unknown): boolean {
 
 function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && !('_bsontype' in value);
 }

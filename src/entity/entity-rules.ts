@@ -2,10 +2,10 @@ import type { Mongoose } from 'mongoose';
 import type { ChronosPluginOptions } from '../config/options.ts';
 import { EntityDefinitionError } from '../errors.ts';
 import { classChain } from './class-chain.ts';
+import { entityCheck } from './entity-check.ts';
 import type { EntityOptions } from './entity-options.ts';
 import { discriminatorKeyOf, kindOf } from './kinds.ts';
 import { type AnyClass, declarationsOf, extensionsOf } from './metadata.ts';
-import { versionCheck } from './version-check.ts';
 
 type Check = ChronosPluginOptions['validate'];
 
@@ -20,7 +20,7 @@ export function ruleCheck(mongoose: Mongoose, target: AnyClass, own: Check): Che
     unchecked.add(target);
     return own;
   }
-  const check = versionCheck(mongoose, { name: target.name, ownKeys: ownKeysOf(target) }, (document) => {
+  const check = entityCheck(mongoose, { name: target.name, ownKeys: ownKeysOf(target) }, (document) => {
     return classChain(kindOf(target, document)).map(optionsOf);
   });
   return (document) => {

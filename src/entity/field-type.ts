@@ -1,7 +1,8 @@
 import type { Mongoose, Schema } from 'mongoose';
 import { EntityDefinitionError } from '../errors.ts';
+import { isPlainObject } from '../plain-object.ts';
 import type { AnyClass, FieldDeclaration } from './metadata.ts';
-import { isPlain, isThunk, unwrapped } from './named-types.ts';
+import { isThunk, unwrapped } from './named-types.ts';
 import { declaredId, modelNameOf } from './references.ts';
 
 /** Where a type was named, for errors and for the schemas it may lead to. */
@@ -79,7 +80,7 @@ function withTypes({ type, ...options }: Options, context: TypeContext): Options
 function knownType(given: unknown, context: TypeContext): unknown {
   const type = isThunk(given) ? unwrapped(given) : given;
   if (Array.isArray(type)) return type.map((item) => itemType(item, context));
-  if (isPlain(type)) return 'type' in type ? withTypes(type, context) : nestedPath(type, context);
+  if (isPlainObject(type)) return 'type' in type ? withTypes(type, context) : nestedPath(type, context);
   if (type === undefined || type === null) {
     throw problem(context, `its type is ${type}. Where classes refer to each other, name it by a function: () => Type`);
   }
@@ -94,7 +95,7 @@ function knownType(given: unknown, context: TypeContext): unknown {
 
 /** Mongoose looks for discriminators beside the type of a list, and would pass over those inside. */
 function itemType(item: unknown, context: TypeContext): unknown {
-  if (!isPlain(item) || !('discriminators' in item)) return knownType(item, context);
+  if (!isPlainObject(item) || !('discriminators' in item)) return knownType(item, context);
   throw problem(
     context,
     'its discriminators stand inside the list. Put them beside it: { type: [Type], discriminators }',
@@ -144,7 +145,7 @@ function membersOf(values: object): unknown[] {
 }
 
 function isEnumObject(value: unknown): value is object {
-  if (!isPlain(value)) return false;
+  if (!isPlainObject(value)) return false;
   const values = Object.values(value);
   return values.length > 0 && values.every((member) => typeof member === 'string' || typeof member === 'number');
 }

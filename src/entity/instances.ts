@@ -1,7 +1,8 @@
+import { isPlainObject } from '../plain-object.ts';
 import { classChain, declarationsIn } from './class-chain.ts';
 import { kindIn, kindOf } from './kinds.ts';
 import type { AnyClass, FieldDeclaration } from './metadata.ts';
-import { isPlain, unwrapped } from './named-types.ts';
+import { unwrapped } from './named-types.ts';
 
 type Content = Readonly<Record<string, unknown>>;
 
@@ -46,7 +47,7 @@ function filled(type: AnyClass, content: Content, nameOf: Naming): object {
 
 /** What a document or a plain object holds; undefined for all other values. */
 function contentOf(value: unknown): Content | undefined {
-  if (isPlain(value)) return value;
+  if (isPlainObject(value)) return value;
   if (!isDocument(value)) return undefined;
   const populated = Object.keys(value.$$populatedVirtuals ?? {}).map((name) => [name, value.get(name)] as const);
   return { ...value._doc, ...Object.fromEntries(populated) };
@@ -55,7 +56,7 @@ function contentOf(value: unknown): Content | undefined {
 /** `lean` queries give maps as plain objects. */
 function withItsMaps({ options, designType }: FieldDeclaration, value: unknown): unknown {
   const { type = designType } = options;
-  return unwrapped(type) === Map && isPlain(value) ? new Map(Object.entries(value)) : value;
+  return unwrapped(type) === Map && isPlainObject(value) ? new Map(Object.entries(value)) : value;
 }
 
 function mapped(content: Content, change: (item: unknown) => unknown): Content {

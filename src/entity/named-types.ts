@@ -1,3 +1,4 @@
+import { isPlainObject } from '../plain-object.ts';
 import type { AnyClass, FieldDeclaration } from './metadata.ts';
 
 /** An arrow function, which puts off the question for a type: classes and constructors have a prototype, it has not. */
@@ -10,12 +11,6 @@ export function unwrapped(value: unknown): unknown {
   return isThunk(value) ? unwrapped(value()) : value;
 }
 
-export function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
 /** The classes that a property's type names, however deep in lists, maps and nested paths. */
 export function classesOf({ options, designType }: FieldDeclaration): AnyClass[] {
   const { type = designType, of, discriminators } = options;
@@ -26,7 +21,7 @@ function classesIn(given: unknown): AnyClass[] {
   const type = unwrapped(given);
   if (typeof type === 'function') return [type as AnyClass];
   if (Array.isArray(type)) return type.flatMap(classesIn);
-  if (!isPlain(type)) return [];
+  if (!isPlainObject(type)) return [];
   const inner = 'type' in type ? [type.type, type.of] : Object.values(type);
   return inner.flatMap(classesIn);
 }

@@ -1,4 +1,5 @@
 import { filterPaths, WHOLE_DOCUMENT } from '../payload/covered-by.ts';
+import { isPlainObject } from '../plain-object.ts';
 import type { RawDocument } from '../types.ts';
 
 const LOGICAL = new Set(['$and', '$or', '$nor']);
@@ -31,7 +32,8 @@ function pathSorted(path: string, order: unknown): string[] {
 export function pathsOfExpression(expression: unknown): readonly string[] {
   if (typeof expression === 'string') return pathOfReference(expression);
   if (Array.isArray(expression)) return expression.flatMap(pathsOfExpression);
-  if (typeof expression !== 'object' || expression === null || isValue(expression)) return [];
+  // Dates, ids and so on hold no expressions.
+  if (!isPlainObject(expression)) return [];
   if ('$literal' in expression) return [];
   if ('$getField' in expression) return pathsOfGetField(expression.$getField);
   return Object.values(expression).flatMap(pathsOfExpression);
@@ -50,10 +52,4 @@ function pathsOfGetField(got: unknown): readonly string[] {
   const isOfRoot = input === '$$ROOT' || input === '$$CURRENT';
   if (isOfRoot && typeof field === 'string') return [field];
   return [...pathsOfExpression(field), ...pathsOfExpression(input)];
-}
-
-/** Dates, ids and so on, which hold no expressions. */
-function isValue(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype !== Object.prototype && prototype !== null;
 }

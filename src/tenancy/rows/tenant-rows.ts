@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { RouteMismatchError } from '../../errors.ts';
 import { recordExpression } from '../../history/record-paths.ts';
+import { isPlainObject } from '../../plain-object.ts';
 import { type RowId, TENANT_SUBTYPE } from '../../row-id.ts';
 import type { Rows } from '../../system/rows.ts';
 import type { RawDocument } from '../../types.ts';
@@ -139,10 +140,8 @@ function isBsonRegExp(value: unknown): boolean {
 
 /** `{ $gt: 7 }`, and not a value, which may be a document as well. */
 function isOperators(condition: unknown): condition is RawDocument {
-  if (typeof condition !== 'object' || condition === null || '_bsontype' in condition) return false;
-  const prototype: unknown = Object.getPrototypeOf(condition);
-  const isPlain = prototype === Object.prototype || prototype === null;
-  return isPlain && Object.keys(condition).some((key) => key.startsWith('$'));
+  if (!isPlainObject(condition) || '_bsontype' in condition) return false;
+  return Object.keys(condition).some((key) => key.startsWith('$'));
 }
 
 function namesText(filter: RawDocument): boolean {

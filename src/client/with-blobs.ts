@@ -1,8 +1,8 @@
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import { type Branch, isLeaf, type PathTree } from '../payload/path-tree.ts';
+import { isPlainObject } from '../plain-object.ts';
 import type { BlobReference, RawDocument, SystemFields } from '../types.ts';
-import { isFields } from './checked-data.ts';
 import type { Items } from './items.ts';
 
 /** Finds the blob that a reference names. */
@@ -58,8 +58,8 @@ async function resolvedFields(value: RawDocument, tree: PathTree<unknown>, find:
 
 async function resolved(value: unknown, branch: Branch<unknown>, find: Find): Promise<unknown> {
   if (Array.isArray(value)) return Promise.all(value.map((item) => resolved(item, branch, find)));
-  if (!isFields(value)) return value;
+  if (!isPlainObject(value)) return value;
   if (!isLeaf(branch)) return resolvedFields(value, branch, find);
   const { ref } = value;
-  return isFields(ref) && typeof ref.blobKey === 'string' ? find(ref.blobKey) : value;
+  return isPlainObject(ref) && typeof ref.blobKey === 'string' ? find(ref.blobKey) : value;
 }

@@ -23,7 +23,7 @@ export interface CheckedEntity {
  * @param rulesFor the rules that bind a document: those of the entity and, if it is of one that extends it, of that one
  * @returns a function that throws Mongoose's own ValidationError, which lists every path at fault
  */
-export function versionCheck(
+export function entityCheck(
   mongoose: Mongoose,
   entity: CheckedEntity,
   rulesFor: (document: Document) => readonly VersionRules[],
