@@ -2,7 +2,7 @@ import type { Model } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { outcomeOf } from '../commit/once.ts';
-import { RouteMismatchError } from '../errors.ts';
+import { ConfigError, RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
@@ -287,8 +287,25 @@ function requireWhole(model: Model<unknown>, what: string): void {
 }
 
 function erasureTargets(administered: Administered, target: HardDeleteTarget): ErasureTargets {
-  if ('filter' in target) return { filter: castFilter(administered.model, target.filter) };
+  if ('filter' in target) {
+    requireMeant(administered.model, target.filter);
+    return { filter: castFilter(administered.model, target.filter) };
+  }
   return { ids: ('ids' in target ? target.ids : [target.id]).map((id) => administered.cast(id)) };
+}
+
+/**
+ * A condition that is undefined, or that `strictQuery` leaves out, would have more documents erased than are meant.
+ *
+ * @throws ConfigError
+ */
+function requireMeant(model: Model<unknown>, filter: Readonly<Record<string, unknown>>): void {
+  const cast = modelFilter(model, filter);
+  const lost = Object.keys(filter).find((key) => filter[key] === undefined || !(key in cast));
+  if (lost === undefined) return;
+  throw new ConfigError({
+    message: `Cannot erase documents of ${model.modelName}: the condition for ${lost} is undefined, or its schema does not know it`,
+  });
 }
 
 /** A filter as it is sent to the server: that of the model, narrowed to its part of the collection. */

@@ -146,3 +146,17 @@ test('nothing is erased without confirmation, and a dry run tells what would be'
   expect(await Subject.hardDelete({ filter: {} }, { dryRun: true, confirm })).toEqual({ dryRun: true, ...counts });
   expect(await everything(mongoose)).toEqual(before);
 });
+
+test('a condition that would be left out erases nothing', async () => {
+  await Subject.create({ _id: 'a', name: 'Ana' });
+  const Strict = Subject as unknown as { schema: { set(option: string, value: unknown): void } };
+  Strict.schema.set('strictQuery', true);
+  try {
+    for (const filter of [{ name: undefined }, { nmae: 'Bob' }, { n: { $gte: 0 }, name: undefined }]) {
+      await expect(Subject.hardDelete({ filter }, { confirm })).rejects.toThrow(ConfigError);
+    }
+  } finally {
+    Strict.schema.set('strictQuery', false);
+  }
+  expect(await Subject.countDocuments()).toBe(1);
+});
