@@ -1,14 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
 import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
-  GetObjectCommand,
   ListMultipartUploadsCommand,
-  ListObjectVersionsCommand,
-  PutBucketVersioningCommand,
   PutObjectRetentionCommand,
-  type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ChronosModelType, chronos, type PayloadStore } from '../../src/index.ts';
@@ -17,6 +12,7 @@ import { mongooseUnderTest, testDatabase } from '../support/database.ts';
 import { everything, whereFound } from '../support/everything.ts';
 import { type FaultyProxy, faultyProxy } from '../support/faulty-proxy.ts';
 import { describeS3, newBucket, s3Client, s3Options } from '../support/s3-bucket.ts';
+import { everyVersion, versionedBucket, versionsIn } from '../support/s3-versions.ts';
 
 const mongoose = await testDatabase();
 const confirm = true;
@@ -71,8 +67,9 @@ describeS3('erasing', (server) => {
         for (const { key } of objects.slice(0, 2)) await store.put(key, await store.get(key));
         for (const { key } of objects.slice(1, 3)) await store.delete(key);
       }
+      const buckets = stores.map(({ bucket }) => bucket);
       const found = async () => {
-        const rows = [...(await everything(mongoose)), ...(await everyVersion(client, stores))];
+        const rows = [...(await everything(mongoose)), ...(await everyVersion(client, buckets))];
         return PLANTED.filter((text) => whereFound(text, rows) || whereFound(base64(text), rows));
       };
       expect(await found()).toEqual(PLANTED);
@@ -221,35 +218,4 @@ async function plant(Subjects: SubjectModel): Promise<void> {
   await Subjects.deleteOne({ _id: 'subject' }, { chronos: { reason: j } });
   await Subjects.create({ _id: 'subject', title: 't', text: k, file: base64(l) });
   await Subjects.flush();
-}
-
-async function versionedBucket(client: S3Client): Promise<string> {
-  const Bucket = await newBucket(client);
-  const VersioningConfiguration = { Status: 'Enabled' as const };
-  await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
-  return Bucket;
-}
-
-/** All versions of all objects, and markers of deletions, which have no length. */
-async function versionsIn(client: S3Client, Bucket: string) {
-  const { Versions = [], DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket }));
-  const markers = DeleteMarkers.map(({ Key = '', VersionId }) => ({ key: Key, version: VersionId, isMarker: true }));
-  return [
-    ...Versions.map(({ Key = '', VersionId }) => ({ key: Key, version: VersionId, isMarker: false })),
-    ...markers,
-  ];
-}
-
-async function everyVersion(client: S3Client, stores: readonly S3PayloadStore[]): Promise<Buffer[]> {
-  const bodies: Buffer[] = [];
-  for (const { bucket } of stores) {
-    for (const { key, version, isMarker } of await versionsIn(client, bucket)) {
-      if (isMarker) continue;
-      const object = { Bucket: bucket, Key: key, VersionId: version };
-      const { Body } = await client.send(new GetObjectCommand(object));
-      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
-      bodies.push(bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes);
-    }
-  }
-  return bodies;
 }
