@@ -3,6 +3,7 @@ import type { Filter } from '../commit/captured-write.ts';
 import { dropHistory } from '../commit/history-collections.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
+import { MAJORITY } from '../system/majority.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 
 /** How documents from before the plugin are adopted. */
@@ -101,7 +102,6 @@ export async function unadopt(store: Store, options: UnadoptOptions = {}): Promi
 
 /** An order that the changes made meanwhile cannot upset. */
 const inIdOrder = { sort: { _id: 1 }, hint: { _id: 1 }, batchSize: BATCH_SIZE } as const;
-const MAJORITY = { writeConcern: { w: 'majority' } } as const;
 
 /** Which of the documents have versions already, and must not begin again at 0. */
 async function withHistory(store: Store, batch: readonly RawDocument[]): Promise<Set<string>> {

@@ -1,4 +1,5 @@
 import { systemOfBytes } from '../system/bookkeeping.ts';
+import { MAJORITY } from '../system/majority.ts';
 import type { Filter } from './captured-write.ts';
 import {
   areErasuresWaiting,
@@ -196,7 +197,7 @@ async function eraseRecords(store: Store, { id, ov }: Erasure): Promise<number> 
   const filter = { ...contentOf(id), '_id.ov': { $lt: ov } } as Filter;
   let erased = 0;
   while ((await store.versions.findOne(filter, { projection: { _id: 1 } })) !== null) {
-    erased += (await store.versions.deleteMany(filter, { writeConcern: { w: 'majority' } })).deletedCount;
+    erased += (await store.versions.deleteMany(filter, MAJORITY)).deletedCount;
   }
   return erased;
 }

@@ -3,6 +3,8 @@ import type { mongo } from 'mongoose';
 import { decodeExact } from '../bson/exact.ts';
 import type { OwnObjects } from '../offload/erase-objects.ts';
 import { isRowId } from '../row-id.ts';
+import { locksOf } from '../system/locks-collection.ts';
+import { MAJORITY } from '../system/majority.ts';
 import { type Operation, operationsOf } from './operations.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
@@ -178,8 +180,6 @@ export async function countResults(store: Store, ids: readonly unknown[]): Promi
   return operationsOf(store).countDocuments({ of: { $in: ids.map((id) => noteKey(store, id)) } });
 }
 
-const MAJORITY = { writeConcern: { w: 'majority' } } as const;
-
 function notesOf(store: Store): mongo.Collection<Note> {
-  return operationsOf(store) as unknown as mongo.Collection<Note>;
+  return locksOf<Note>(store.head);
 }

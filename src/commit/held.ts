@@ -1,8 +1,8 @@
 import type { mongo } from 'mongoose';
 import { LegalHoldError } from '../errors.ts';
+import { locksOf } from '../system/locks-collection.ts';
 import type { Actor } from '../types.ts';
 import { noteKey } from './erasures.ts';
-import { operationsOf } from './operations.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
 
@@ -17,7 +17,7 @@ export interface Hold {
 }
 
 export function holdsOf(store: Store): mongo.Collection<Hold> {
-  return operationsOf(store) as unknown as mongo.Collection<Hold>;
+  return locksOf<Hold>(store.head);
 }
 
 export function holdKey(store: Store, id: unknown): Hold['_id'] {

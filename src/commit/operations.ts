@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { RowId } from '../row-id.ts';
+import { locksOf } from '../system/locks-collection.ts';
 import type { RawDocument } from '../types.ts';
 import type { Store } from './store.ts';
 
@@ -21,8 +22,7 @@ export interface Operation {
 const REMEMBERED_SECONDS = 30 * 24 * 3600;
 
 export function operationsOf(store: Store): mongo.Collection<Operation> {
-  const { db } = store.head as unknown as { db: mongo.Db };
-  return db.collection<Operation>(`${store.head.collectionName}_locks`);
+  return locksOf<Operation>(store.head);
 }
 
 const ready = new WeakMap<Store, Promise<unknown>>();

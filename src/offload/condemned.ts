@@ -1,4 +1,6 @@
 import type { mongo } from 'mongoose';
+import { locksOf } from '../system/locks-collection.ts';
+import { MAJORITY } from '../system/majority.ts';
 import type { Offloading } from './upload-row.ts';
 
 /**
@@ -42,9 +44,6 @@ export async function isCondemned(target: Offloading, keys: readonly string[]): 
   return found !== null;
 }
 
-const MAJORITY = { writeConcern: { w: 'majority' } } as const;
-
 function condemned({ head }: Offloading): mongo.Collection<Condemned> {
-  const { db } = head as unknown as { db: mongo.Db };
-  return db.collection<Condemned>(`${head.collectionName}_locks`);
+  return locksOf<Condemned>(head);
 }

@@ -1,5 +1,6 @@
 import { decodeExact } from '../bson/exact.ts';
 import { splitDocument } from '../payload/split-document.ts';
+import { MAJORITY } from '../system/majority.ts';
 import type { RawDocument } from '../types.ts';
 import { eachAtOnce } from './at-once.ts';
 import { isCondemned } from './condemned.ts';
@@ -103,7 +104,7 @@ export async function markRow(target: Offloading, row: Row, found: Row = row): P
   const left = decodeExact(bson, inState(bson, inline, 'processed')) as RawDocument;
   const collection = row.isHead ? head : versions;
   const { matchedCount } = await flipState((options) =>
-    collection.replaceOne(stillThere(found), left, { ...options, writeConcern: { w: 'majority' } }),
+    collection.replaceOne(stillThere(found), left, { ...options, ...MAJORITY }),
   );
   return matchedCount > 0;
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { ConfigError, DocumentTooLargeError, PayloadMissingError, StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
+import { MAJORITY } from '../system/majority.ts';
 import type { BlobReference, Bson, RawDocument, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
 import { type ErasedObjects, eraseObjects, type OwnObjects } from './erase-objects.ts';
@@ -373,5 +374,3 @@ export class PayloadTier {
     return (await db.aggregate(stages, { raw: true }).toArray()) as unknown as Uint8Array[];
   }
 }
-
-const MAJORITY = { writeConcern: { w: 'majority' } } as const;

@@ -1,11 +1,10 @@
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
+import { MAJORITY } from '../system/majority.ts';
 import { ALL, about, type Manifest, manifestRecords, versionsStore } from './manifests.ts';
 
 /** A manifest that is not finished by then is not going to be. */
 const WRITING_MS = 600_000;
-
-const MAJORITY = { writeConcern: { w: 'majority' } } as const;
 
 /** Deletes a manifest that does not count, with all versions of its object that the store keeps. */
 export async function doom(store: Store, key: string): Promise<void> {

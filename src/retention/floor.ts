@@ -1,7 +1,8 @@
 import type { mongo } from 'mongoose';
 import { counterOf } from '../commit/collection-version.ts';
-import { operationsOf } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
+import { locksOf } from '../system/locks-collection.ts';
+import { MAJORITY } from '../system/majority.ts';
 
 /**
  * How far retention has come in a collection. It is kept in `<collection>_locks`:
@@ -65,7 +66,7 @@ export async function raiseFloor(store: Store, until: Date): Promise<void> {
   const counter = store.collectionVersion ? await counterOf(store).findOne({ _id: 'cv' }) : null;
   const untilCv = counter === null ? {} : { untilCv: counter.value };
   const update = { $max: { until, ...untilCv }, $inc: { changes: 1 } };
-  await floors(store).updateOne(FLOOR, update, { upsert: true, writeConcern: { w: 'majority' } });
+  await floors(store).updateOne(FLOOR, update, { upsert: true, ...MAJORITY });
   known.delete(store);
 }
 
@@ -92,5 +93,5 @@ function moment(): Moment {
 }
 
 function floors(store: Store): mongo.Collection<FloorRecord> {
-  return operationsOf(store) as unknown as mongo.Collection<FloorRecord>;
+  return locksOf<FloorRecord>(store.head);
 }

@@ -4,6 +4,7 @@ import { ensureOperations, operationsOf } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { inTransaction } from '../commit/transaction.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
+import { MAJORITY } from '../system/majority.ts';
 import type { Attribution } from '../types.ts';
 import { noteChange } from './floor.ts';
 
@@ -30,6 +31,5 @@ export async function hold(store: Store, id: unknown, { actor, reason }: Attribu
 
 /** @returns whether it was held */
 export async function releaseHold(store: Store, id: unknown): Promise<boolean> {
-  const majority = { writeConcern: { w: 'majority' } } as const;
-  return (await holdsOf(store).deleteOne({ _id: holdKey(store, id) }, majority)).deletedCount === 1;
+  return (await holdsOf(store).deleteOne({ _id: holdKey(store, id) }, MAJORITY)).deletedCount === 1;
 }

@@ -1,10 +1,10 @@
 import type { mongo } from 'mongoose';
-import { operationsOf } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import type { RollUpOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import type { Digest } from '../payload/digest.ts';
 import type { PayloadStore } from '../payload/payload-store.ts';
+import { locksOf } from '../system/locks-collection.ts';
 
 /**
  * Version records that have left their collection are kept together in objects, of which each is on record in
@@ -75,7 +75,7 @@ export function about(ids: Selection['ids']): object {
 }
 
 export function manifestRecords(store: Store): mongo.Collection<Manifest> {
-  return operationsOf(store) as unknown as mongo.Collection<Manifest>;
+  return locksOf<Manifest>(store.head);
 }
 
 /** Where manifests are kept. @throws ConfigError where there are some, and nobody has said where */

@@ -3,6 +3,7 @@ import type { mongo } from 'mongoose';
 import { compareValues } from '../bson/compare.ts';
 import type { Store } from '../commit/store.ts';
 import { manifestKey } from '../payload/payload-key.ts';
+import { MAJORITY } from '../system/majority.ts';
 import type { DueRecord } from './due-records.ts';
 import { encodeRecords } from './manifest-body.ts';
 import { type Manifest, manifestRecords, rollUpOf } from './manifests.ts';
@@ -30,7 +31,7 @@ export async function writeManifest(store: Store, records: readonly DueRecord[])
     size,
     ...factsOf(records),
   };
-  await manifestRecords(store).insertOne(record, { writeConcern: { w: 'majority' } });
+  await manifestRecords(store).insertOne(record, MAJORITY);
   await versions.put(key, bytes, { contentType: 'application/gzip' });
   await versions.get(key, { expected: { sha256, length } });
   return key;
