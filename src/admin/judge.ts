@@ -50,6 +50,11 @@ export interface StoredHistory {
   readonly records: readonly VersionFields[];
 }
 
+/** All versions of a history, in ascending order. */
+export function versionsIn({ head, records }: StoredHistory): VersionFields[] {
+  return [...records, ...(head === undefined || head === null ? [] : [head])];
+}
+
 /**
  * Holds a history against what every commit leaves behind: numbers without a gap, intervals that meet, and either a
  * head or a tombstone at the end. A version marked `gap` may follow any other, but must not begin before it.
@@ -58,7 +63,7 @@ export interface StoredHistory {
  */
 export function judge(history: StoredHistory, hasLeft: HasLeft = () => false): Finding[] {
   const { id, head, records } = history;
-  const versions = head === undefined || head === null ? records : [...records, head];
+  const versions = versionsIn(history);
   const findings = [
     ...judgeEnd(history),
     ...(resetHead(history) ? [] : versions).flatMap((version, index) =>

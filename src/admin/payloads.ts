@@ -38,13 +38,17 @@ export async function markItem(store: Store, id: unknown, options: MarkOptions =
   return (await confirmed(store, options).mark(id, options.dryRun === true)) > 0;
 }
 
-function confirmed({ payload, head }: Store, { confirm, dryRun }: MarkOptions): PayloadTier {
-  const what = `Cannot mark versions of ${head.collectionName} as processed`;
-  if (payload === undefined) {
-    throw new ConfigError({
-      message: `${what}: its payloads are not kept in object storage. Apply the plugin with payload`,
-    });
-  }
+/** @throws ConfigError that says what cannot be done, where all of the collection stays in MongoDB */
+export function requirePayload({ payload }: Store, what: string): PayloadTier {
+  if (payload !== undefined) return payload;
+  throw new ConfigError({
+    message: `${what}: its payloads are not kept in object storage. Apply the plugin with payload`,
+  });
+}
+
+function confirmed(store: Store, { confirm, dryRun }: MarkOptions): PayloadTier {
+  const what = `Cannot mark versions of ${store.head.collectionName} as processed`;
+  const payload = requirePayload(store, what);
   if (confirm === true || dryRun === true) return payload;
   throw new ConfigError({
     message: `${what} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to count them`,

@@ -4,6 +4,7 @@ import { ensureOperations } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import type { SweepCounts } from '../offload/sweep-objects.ts';
+import { requirePayload } from './payloads.ts';
 
 /** How objects that nothing refers to are removed. */
 export interface SweepOptions {
@@ -40,13 +41,8 @@ const MAX_LISTED = 1_000;
  */
 export async function sweep(store: Store, options: SweepOptions = {}, tenant?: string): Promise<SweepReport> {
   const { confirm = false, dryRun = false, graceMs = GRACE_MS, onProgress = () => undefined } = options;
-  const { payload, head } = store;
-  const what = `Cannot sweep the objects of ${head.collectionName}`;
-  if (payload === undefined) {
-    throw new ConfigError({
-      message: `${what}: its payloads are not kept in object storage. Apply the plugin with payload`,
-    });
-  }
+  const what = `Cannot sweep the objects of ${store.head.collectionName}`;
+  const payload = requirePayload(store, what);
   if (!confirm && !dryRun) {
     throw new ConfigError({
       message: `${what} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to see what would go`,

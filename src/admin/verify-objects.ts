@@ -3,7 +3,7 @@ import { faultOf, type ObjectFault, type ReferredObject } from '../offload/inspe
 import type { PayloadTier } from '../offload/payload-tier.ts';
 import type { VersionFields } from '../types.ts';
 import { historyOf } from './histories.ts';
-import type { Finding, StoredHistory } from './judge.ts';
+import { type Finding, type StoredHistory, versionsIn } from './judge.ts';
 
 const AT_ONCE = 32;
 
@@ -25,13 +25,13 @@ export class ObjectCheck {
   }
 
   /** Waits until there is room for more. Versions of a document share objects, each of which is looked at once. */
-  async add({ id, head, records }: StoredHistory): Promise<void> {
+  async add(history: StoredHistory): Promise<void> {
     const seen = new Set<string>();
-    for (const version of [...records, ...(head === undefined || head === null ? [] : [head])]) {
+    for (const version of versionsIn(history)) {
       for (const object of this.#payload.objectsOf(version)) {
         if (seen.has(object.key)) continue;
         seen.add(object.key);
-        await this.#begin(id, version, object);
+        await this.#begin(history.id, version, object);
       }
     }
   }
@@ -61,8 +61,7 @@ export class ObjectCheck {
   }
 
   async #isStillReferredTo(id: unknown, ov: number, key: string): Promise<boolean> {
-    const { head, records } = await historyOf(this.#store, id, undefined);
-    const version = [...records, ...(head === undefined || head === null ? [] : [head])].find((one) => one.ov === ov);
+    const version = versionsIn(await historyOf(this.#store, id, undefined)).find((one) => one.ov === ov);
     return version !== undefined && this.#payload.objectsOf(version).some((object) => object.key === key);
   }
 }

@@ -30,6 +30,7 @@ export class Chronos {
   /** The tenants: those of the configuration, and those that come and go. */
   readonly tenants: Tenants;
 
+  /** What those do who look after collections. */
   readonly admin: Admin;
 
   constructor(registry: Registry, config: Pick<ResolvedConfig, 'resolveTenant'>) {

@@ -54,7 +54,7 @@ export function anyOf(key: unknown): unknown {
 }
 
 /** The write by which a result that shows a document meets its erasure. */
-export function holdNote(store: Store, key: mongo.Binary): mongo.AnyBulkWriteOperation<Operation> {
+export function touchNote(store: Store, key: mongo.Binary): mongo.AnyBulkWriteOperation<Operation> {
   // What has a date is forgotten after a while, and an erasure that is not finished must not be.
   const at = { $cond: [{ $eq: [{ $type: '$erase' }, 'missing'] }, store.clock.now(), '$$REMOVE'] };
   const update = [{ $set: { holds: { $add: [{ $ifNull: ['$holds', 0] }, 1] }, at } }];
@@ -63,7 +63,7 @@ export function holdNote(store: Store, key: mongo.Binary): mongo.AnyBulkWriteOpe
 
 /** Notes that a document is being erased, in the transaction that begins it. */
 export async function noteErasure(store: Store, tx: Transaction, erasure: Erasure): Promise<void> {
-  const ofAny = holdNote(store, noteKey(store, anyOf(erasure.id)));
+  const ofAny = touchNote(store, noteKey(store, anyOf(erasure.id)));
   await operationsOf(store).bulkWrite([begun(store, erasure), ofAny], { session: tx.session });
 }
 
@@ -87,7 +87,7 @@ export async function passNotes(store: Store, tx: Transaction, ids: readonly unk
   if (ids.length === 0) return;
   const operations = ids.flatMap((id) => {
     const key = noteKey(store, id);
-    return [holdNote(store, key), { deleteOne: { filter: { _id: key as never } } }];
+    return [touchNote(store, key), { deleteOne: { filter: { _id: key as never } } }];
   });
   await operationsOf(store).bulkWrite(operations, { session: tx.session });
 }

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { UnknownOutcomeError } from '../errors.ts';
 import type { Rows } from '../system/rows.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
-import { anyOf, holdNote, noteKey } from './erasures.ts';
+import { anyOf, noteKey, touchNote } from './erasures.ts';
 import { isDuplicateKey } from './mongo-errors.ts';
 import { ensureOperations, type Operation, type OpKey, operationsOf } from './operations.ts';
 import { idKey } from './pinned-id.ts';
@@ -95,7 +95,7 @@ async function remember(store: Store, opKey: OpKey, result: unknown, session: mo
   const of = shown === undefined ? undefined : noteKey(store, shown._id ?? anyOf(opKey));
   const $set = { ...toRemember(result), ...(of === undefined ? {} : { of }) };
   const one = { updateOne: { filter: { _id: { $eq: opKey } }, update: { $set } } };
-  await operationsOf(store).bulkWrite(of === undefined ? [one] : [one, holdNote(store, of)], { session });
+  await operationsOf(store).bulkWrite(of === undefined ? [one] : [one, touchNote(store, of)], { session });
 }
 
 /** Where deletions erase, nothing is remembered of a document that is gone by now, or of which nobody knows which one. */

@@ -24,7 +24,7 @@ export async function findPastLives(
 ): Promise<Map<string, PastLife>> {
   if (!store.versioning) return new Map();
   const records = await lastRecords(store, tx, ids);
-  await hold(store, tx, records);
+  await touchLast(store, tx, records);
   return new Map(records.map((record) => [idKey(record.id), lastBefore(record)]));
 }
 
@@ -32,18 +32,18 @@ export async function findPastLives(
  * Sees to it that the records are still the last ones when the transaction commits: an erasure at the same time takes
  * them away, and whoever is second meets a conflict. They are left as they were.
  */
-async function hold(store: Store, tx: Transaction, records: readonly LastRecord[]): Promise<void> {
+async function touchLast(store: Store, tx: Transaction, records: readonly LastRecord[]): Promise<void> {
   const filters = records.map(({ id, ov }) => ({ '_id.id': id, '_id.ov': ov }) as Filter);
-  await holdThese(store.versions, tx, filters);
+  await touch(store.versions, tx, filters);
 }
 
 /** The same of heads, for a transaction that adds to their history. */
-export async function holdHeads(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<void> {
+export async function touchHeads(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<void> {
   const filters = ids.map((id) => ({ _id: { $eq: id } }) as Filter);
-  await holdThese(store.head, tx, filters);
+  await touch(store.head, tx, filters);
 }
 
-async function holdThese(collection: Store['head'], tx: Transaction, filters: readonly Filter[]): Promise<void> {
+async function touch(collection: Store['head'], tx: Transaction, filters: readonly Filter[]): Promise<void> {
   if (filters.length === 0) return;
   const updates = [{ $inc: { '_system.hold': 1 } }, { $unset: { '_system.hold': '' } }];
   const operations = filters.flatMap((filter) => updates.map((update) => ({ updateOne: { filter, update } })));

@@ -5,7 +5,7 @@ import { systemOfBytes } from '../system/bookkeeping.ts';
 import { portable } from '../system/portable.ts';
 import type { VersionFields } from '../types.ts';
 import { counterOf } from './collection-version.ts';
-import { findPastLives, holdHeads } from './past-life.ts';
+import { findPastLives, touchHeads } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import type { PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
@@ -43,7 +43,7 @@ export async function putHistory(store: Store, rows: readonly PutRow[]): Promise
       const stored = await Stored.read(store, tx, rows);
       const fates = rows.map((row) => stored.fateOf(row));
       const inserted = rows.filter((_, index) => fates[index] === 'inserted');
-      await holdHeads(store, tx, stored.headsOf(inserted));
+      await touchHeads(store, tx, stored.headsOf(inserted));
       await insert(store, tx, inserted);
       await raiseCounter(store, tx, inserted);
       tx.written.push(...inserted.map(({ id, ov }) => ({ id, ov })));

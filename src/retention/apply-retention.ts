@@ -9,9 +9,9 @@ import { settleManifests } from './doomed-manifests.ts';
 import { dropRecords } from './drop-records.ts';
 import { type Due, type DueRecord, dueRecords } from './due-records.ts';
 import { LEASE_MS, raiseFloor } from './floor.ts';
+import { leaving } from './leaving.ts';
 import { periodOf } from './period.ts';
 import { rollUp } from './roll-up.ts';
-import { leaving } from './stays.ts';
 import { freeze } from './thaw.ts';
 
 /** How old versions are taken away. */

@@ -6,7 +6,7 @@ import { endOf } from './drop-records.ts';
 import { noteChange } from './floor.ts';
 import { readIfCurrent } from './manifest-body.ts';
 import { manifestsOf } from './manifests.ts';
-import { takeOut } from './replace-manifest.ts';
+import { takeOut } from './take-out.ts';
 
 export interface DropManifestsOptions {
   /** Has to be true, unless it is a dry run. */

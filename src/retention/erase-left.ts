@@ -4,7 +4,7 @@ import type { Store } from '../commit/store.ts';
 import { doomWriting } from './doomed-manifests.ts';
 import { forgetRecords } from './manifest-body.ts';
 import { manifestsOf } from './manifests.ts';
-import { takeOut } from './replace-manifest.ts';
+import { takeOut } from './take-out.ts';
 
 /**
  * Takes an erased document out of all manifests, those included that are just being written. Done again it finds what

@@ -1,4 +1,4 @@
-import { holdNote, noteKey } from '../commit/erasures.ts';
+import { noteKey, touchNote } from '../commit/erasures.ts';
 import { holdKey, holdsOf } from '../commit/held.ts';
 import { ensureOperations, operationsOf } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
@@ -21,7 +21,7 @@ export async function hold(store: Store, id: unknown, { actor, reason }: Attribu
     undefined,
     async ({ session }) => {
       await noteChange(store, session);
-      await operationsOf(store).bulkWrite([holdNote(store, noteKey(store, id))], { session });
+      await operationsOf(store).bulkWrite([touchNote(store, noteKey(store, id))], { session });
       const held = { ...said, since: store.clock.now() };
       await holdsOf(store).updateOne({ _id: holdKey(store, id) }, { $set: { held } }, { session, upsert: true });
     },
