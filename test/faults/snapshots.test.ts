@@ -51,7 +51,9 @@ const READS: Record<string, () => Promise<unknown>> = {
 };
 
 test.each(Object.entries(READS))('%s waits for a snapshot that is not there yet', async (_name, read) => {
-  await fail({ failCommands: ['find', 'aggregate'], errorCode: 246 }, 2);
+  // Reads without a snapshot never meet it.
+  const namespace = Model.collection.namespace;
+  await fail({ failCommands: ['find', 'aggregate'], namespace, errorCode: 246 }, 2);
   expect(await read()).toBe(300);
 });
 
