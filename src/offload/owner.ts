@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { mongo } from 'mongoose';
-import { ConfigError, PayloadMissingError } from '../errors.ts';
+import { ConfigError, PayloadMissingError, StorageError } from '../errors.ts';
+import { isExistsAlready } from '../payload/object-exists.ts';
 import { ownerKey } from '../payload/payload-key.ts';
-import type { ObjectFacts, PayloadStore } from '../payload/payload-store.ts';
+import type { ObjectFacts, PayloadStore, PutOptions } from '../payload/payload-store.ts';
 import type { Offloading } from './upload-row.ts';
 
 /** Whose the objects of a collection are: no two databases may have theirs under the same keys. */
@@ -25,8 +27,7 @@ export async function requireOwned(target: Offloading, signal?: AbortSignal): Pr
   const own = await ownerOf(target);
   for (const store of storesOf(target)) {
     const found = await readOwner(target, store, signal);
-    if (found === undefined) await writeOwner(target, store, own, signal);
-    // Two that come at the same time may each find nobody: the one who was overwritten sees it here.
+    if (found === undefined) await claim(target, store, own, signal);
     requireSame(target, store, own, found ?? (await readOwner(target, store, signal)) ?? own);
   }
 }
@@ -56,9 +57,34 @@ async function readOwner(
   }
 }
 
-async function writeOwner({ address }: Offloading, store: PayloadStore, owner: Owner, signal?: AbortSignal) {
+/** What overwrites an owner has found nobody before, and is not under way for longer. */
+const OVERWRITTEN_MS = 2_000;
+
+/**
+ * Writes down whose the objects are, where nobody has meanwhile. A store that does not refuse it the second time does not
+ * tell who comes first: then whoever has come last is seen after a while.
+ */
+async function claim(target: Offloading, store: PayloadStore, own: Owner, signal?: AbortSignal): Promise<void> {
+  if (!(await isFirst(target, store, own, signal))) return;
+  if (await isFirst(target, store, own, signal)) await pause(OVERWRITTEN_MS, undefined, { signal });
+}
+
+async function isFirst(target: Offloading, store: PayloadStore, own: Owner, signal?: AbortSignal): Promise<boolean> {
+  try {
+    await writeOwner(target, store, own, { ifAbsent: true, signal });
+    return true;
+  } catch (error) {
+    if (isExistsAlready(error)) return false;
+    if (!(error instanceof StorageError) || error.retryable) throw error;
+    // Some stores cannot do that, and say so.
+    await writeOwner(target, store, own, { signal });
+    return true;
+  }
+}
+
+async function writeOwner({ address }: Offloading, store: PayloadStore, owner: Owner, options: PutOptions = {}) {
   const body = Buffer.from(JSON.stringify(owner), 'utf8');
-  await store.put(ownerKey(address), body, { contentType: 'application/json', signal });
+  await store.put(ownerKey(address), body, { ...options, contentType: 'application/json' });
 }
 
 function requireSame({ address, head }: Offloading, { name }: PayloadStore, own: Owner, found: Owner): void {

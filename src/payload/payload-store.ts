@@ -12,6 +12,8 @@ export interface PutOptions extends CallOptions {
   readonly contentType?: string | undefined;
   /** How the bytes are compressed, if they are. */
   readonly contentEncoding?: 'gzip' | undefined;
+  /** Only where there is no such object: of several puts at the same time one succeeds. @default false */
+  readonly ifAbsent?: boolean | undefined;
 }
 
 export interface GetOptions extends CallOptions {
@@ -88,6 +90,7 @@ export interface PayloadStore {
    * Stores an object, or replaces it, once all of it has arrived. A body that throws stores nothing.
    *
    * @returns the digest of what was stored
+   * @throws StorageError with the status 412 where there is such an object, with `ifAbsent`
    */
   put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<Digest>;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { ConfigError, PayloadIntegrityError, PayloadMissingError } from '../../errors.ts';
+import { ConfigError, PayloadIntegrityError, PayloadMissingError, StorageError } from '../../errors.ts';
 import { digestOf } from '../digest.ts';
 import { listAll, type PayloadStore } from '../payload-store.ts';
 import { oddKeys, refusedKeys } from './keys.ts';
@@ -68,6 +68,26 @@ function contents(check: Check): void {
     await Promise.all(bodies.map((body) => store.put(`${folder}/a`, text(body))));
     assert.ok(bodies.includes(await contentOf(store, `${folder}/a`)));
   });
+
+  check(
+    'replaces no object where asked, and lets one of those through that come at the same time',
+    async (store, folder) => {
+      const put = (body: string) => store.put(`${folder}/a`, text(body), { ifAbsent: true });
+      const told = (error: unknown) => error instanceof StorageError && error.status === 412 && !error.retryable;
+      const bodies = Array.from({ length: 8 }, (_, index) => `body ${index}`);
+      const outcomes = await Promise.allSettled(bodies.map(put));
+      const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+      assert.equal(refused.length, bodies.length - 1);
+      assert.ok(refused.every(({ reason }) => told(reason)));
+      const first = bodies[outcomes.findIndex(({ status }) => status === 'fulfilled')];
+      assert.equal(await contentOf(store, `${folder}/a`), first);
+      const large = randomBytes(9 * MIB);
+      await assert.rejects(store.put(`${folder}/a`, pieces(large, MIB), { ifAbsent: true }), told);
+      assert.equal(await contentOf(store, `${folder}/a`), first);
+      await store.delete(`${folder}/a`);
+      assert.deepEqual(await put('again'), digestOf(text('again')));
+    },
+  );
 
   check('says that there is no object', async (store, folder) => {
     const missing = (error: unknown) =>

@@ -1,6 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  unlink,
+} from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
@@ -8,6 +20,7 @@ import { PayloadMissingError, StorageError } from '../../errors.ts';
 import { piecesOf, rangeOf } from '../byte-stream.ts';
 import { checkedBytes, checkedStream } from '../check-digest.ts';
 import { type Digest, RunningDigest } from '../digest.ts';
+import { existsAlready } from '../object-exists.ts';
 import { assertKeyPrefix, assertObjectKey, compareKeys } from '../object-key.ts';
 import type {
   CallOptions,
@@ -47,16 +60,17 @@ export class FilePayloadStore implements PayloadStore {
 
   /**
    * 1. Writes a file of its own among those being written, and syncs it: a crash leaves that one file, to be swept.
-   * 2. Moves it to its place: whoever reads there sees the old object or the new one.
+   * 2. Moves it to its place: whoever reads there sees the old object or the new one. A link to it never replaces one.
    * 3. Syncs the directories, so that a crash of the machine does not undo the move.
    */
-  async put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, { signal }: PutOptions = {}): Promise<Digest> {
+  async put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<Digest> {
+    const { signal, ifAbsent = false } = options;
     assertObjectKey(key);
     return this.#translated(key, async () => {
       const partial = await this.#partialFile();
       try {
         const digest = await writeSynced(partial, body, signal);
-        await this.#moveIntoPlace(partial, key);
+        await this.#moveIntoPlace(partial, key, ifAbsent ? link : rename);
         return digest;
       } finally {
         await rm(partial, { force: true });
@@ -180,15 +194,16 @@ export class FilePayloadStore implements PayloadStore {
     return join(work, randomUUID());
   }
 
-  async #moveIntoPlace(partial: string, key: string): Promise<void> {
+  async #moveIntoPlace(partial: string, key: string, move: typeof rename | typeof link): Promise<void> {
     const path = this.#pathOf(key);
     for (let attempt = 1; ; attempt++) {
       const firstMade = await mkdir(dirname(path), { recursive: true });
       await this.#directoryOf(key);
       try {
-        await rename(partial, path);
+        await move(partial, path);
         return syncDirectories(dirname(path), firstMade);
       } catch (error) {
+        if (hasCode(error, 'EEXIST')) throw existsAlready(this.name, key);
         // A delete may have removed the empty directory meanwhile.
         if (!isMissing(error) || attempt === MOVE_ATTEMPTS) throw error;
       }
@@ -317,7 +332,11 @@ function fileNameOf(key: string): string {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return hasCode(error, 'ENOENT');
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function unlessMissing(error: unknown): undefined {

@@ -3,6 +3,7 @@ import { PayloadMissingError } from '../../errors.ts';
 import { partsOf, rangeOf } from '../byte-stream.ts';
 import { checkedBytes, checkedStream } from '../check-digest.ts';
 import { type Digest, digestOf } from '../digest.ts';
+import { existsAlready } from '../object-exists.ts';
 import { assertKeyPrefix, assertObjectKey, compareKeys } from '../object-key.ts';
 import type {
   CallOptions,
@@ -39,7 +40,8 @@ export class MemoryPayloadStore implements PayloadStore {
     const parts: Uint8Array[] = [];
     for await (const part of partsOf(body, Number.POSITIVE_INFINITY)) parts.push(part);
     const bytes = new Uint8Array(Buffer.concat(parts));
-    const { contentType = 'application/octet-stream' } = options;
+    const { contentType = 'application/octet-stream', ifAbsent = false } = options;
+    if (ifAbsent && this.#objects.has(key)) throw existsAlready(this.name, key);
     this.#objects.set(key, { bytes, modified: new Date(), contentType });
     return digestOf(bytes);
   }

@@ -11,12 +11,15 @@ export interface S3Request {
 /** Errors of requests that arrived damaged or out of time: the next one may arrive whole. */
 const RETRYABLE_NAMES = new Set([
   'BadDigest',
+  'ConditionalRequestConflict',
   'XAmzContentChecksumMismatch',
   'XAmzContentSHA256Mismatch',
   'IncompleteBody',
   'RequestTimeout',
   'RequestTimeTooSkewed',
 ]);
+
+const NOT_IMPLEMENTED = 501;
 
 /** Whether the same request may succeed when it is made again: a body may have been damaged on its way. */
 export function isRetryable(error: Error): boolean {
@@ -30,7 +33,8 @@ export function isOutage(error: Error): boolean {
   if (RETRYABLE_NAMES.has(error.name)) return true;
   const status = statusOf(error);
   // An error beside a status of success is an answer that could not be read.
-  if (status !== undefined) return status < 300 || status >= 500 || status === 408 || status === 429;
+  if (status !== undefined)
+    return status < 300 || (status >= 500 && status !== NOT_IMPLEMENTED) || status === 408 || status === 429;
   // No answer came: refused, reset, timed out. What is wrong here already has no code.
   return 'code' in error || error.name === 'TimeoutError' || error.name === 'AbortError';
 }

@@ -5,7 +5,7 @@ import { type Digest, RunningDigest } from '../digest.ts';
 import type { PutOptions, SweepInterruptedOptions } from '../payload-store.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { isNotFound, type S3Request } from './s3-errors.ts';
-import { objectSettings } from './s3-settings.ts';
+import { IF_ABSENT, objectSettings } from './s3-settings.ts';
 import { allowance } from './timed-body.ts';
 
 /** A bucket, and the way to it. */
@@ -94,7 +94,10 @@ async function complete(target: UploadTarget, uploadId: string, parts: Completed
     target,
     ({ sdk, client }) => {
       const upload = { Bucket: bucket, Key: key, UploadId: uploadId, MultipartUpload: { Parts: parts } };
-      const command = new sdk.CompleteMultipartUploadCommand(upload);
+      const command = new sdk.CompleteMultipartUploadCommand({
+        ...upload,
+        ...(options.ifAbsent === true ? IF_ABSENT : {}),
+      });
       return client.send(command, { abortSignal: connection.deadline(options.signal, ms) });
     },
     options.signal,

@@ -24,7 +24,7 @@ import { missingPackage, S3Connection } from './s3-connection.ts';
 import { isNotFound, statusOf, translated } from './s3-errors.ts';
 import { abortUploads, putInParts } from './s3-multipart.ts';
 import type { S3Options } from './s3-options.ts';
-import { objectSettings } from './s3-settings.ts';
+import { IF_ABSENT, objectSettings } from './s3-settings.ts';
 import { allowance, watched } from './timed-body.ts';
 
 const DELETE_ATTEMPTS = 10;
@@ -140,7 +140,7 @@ export class S3PayloadStore implements PayloadStore {
     return this.#connection.run(request, () => attempt(this.#connection.deadline(signal)), signal);
   }
 
-  async #putWhole(key: string, bytes: Uint8Array, { signal, ...options }: PutOptions): Promise<Digest> {
+  async #putWhole(key: string, bytes: Uint8Array, { signal, ifAbsent, ...options }: PutOptions): Promise<Digest> {
     const digest = digestOf(bytes);
     const ms = allowance(this.#connection.timeoutMs, bytes.length);
     const attempt = async () => {
@@ -151,6 +151,7 @@ export class S3PayloadStore implements PayloadStore {
         Body: bytes,
         ContentLength: bytes.length,
         ChecksumSHA256: Buffer.from(digest.sha256, 'hex').toString('base64'),
+        ...(ifAbsent === true ? IF_ABSENT : {}),
         ...objectSettings(this.#connection.options, options),
       });
       command.middlewareStack.add(

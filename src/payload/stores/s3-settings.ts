@@ -7,6 +7,9 @@ type Settings = Pick<
   'ContentType' | 'ContentEncoding' | 'ServerSideEncryption' | 'SSEKMSKeyId' | 'Tagging'
 >;
 
+/** Only where there is no such object. */
+export const IF_ABSENT = { IfNoneMatch: '*' } as const;
+
 /** What an object is stored with besides its bytes, whole or in parts. */
 export function objectSettings({ encryption, tags }: S3Options, options: PutOptions): Settings {
   const { contentType = 'application/octet-stream', contentEncoding } = options;
