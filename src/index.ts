@@ -97,6 +97,7 @@ export type {
   RestoreReport,
 } from './restore/restore-collection.ts';
 export type { RetentionCounts, RetentionOptions, RetentionReport } from './retention/apply-retention.ts';
+export type { DropManifestsOptions, DropManifestsReport } from './retention/drop-manifests.ts';
 export type { CreateIndexesOptions, CreateIndexesProgress, CreateIndexesReport } from './tenancy/index-rollout.ts';
 export type {
   Actor,

@@ -12,7 +12,9 @@ import type {
   SpacesValidation,
 } from '../payload/stores/s3-admin.ts';
 import type { RetentionOptions, RetentionReport } from '../retention/apply-retention.ts';
+import type { DropManifestsOptions, DropManifestsReport } from '../retention/drop-manifests.ts';
 import type { PlaceStorage, Registry } from '../tenancy/registry.ts';
+import type { Attribution } from '../types.ts';
 import { type BackupFacts, type BackupReport, Backups } from './backups.ts';
 import type { CollectionRoute } from './chronos.ts';
 
@@ -62,6 +64,30 @@ export class Admin {
    */
   async applyRetention(route: CollectionRoute, options: RetentionOptions): Promise<RetentionReport> {
     return this.#model(route).applyRetention(options);
+  }
+
+  /** Drops rolled up versions of a collection for good. See `Model.dropManifests`. */
+  async dropManifests(
+    route: CollectionRoute,
+    target: { readonly before: Date },
+    options: DropManifestsOptions,
+  ): Promise<DropManifestsReport> {
+    return this.#model(route).dropManifests(target, options);
+  }
+
+  /**
+   * Keeps a document from retention and from being erased. See `Model.hold`.
+   *
+   * @example
+   * await chronos.admin.hold({ tenantId: 'a', collection: 'users' }, id, { actor: 'legal', reason: 'case 7' });
+   */
+  async hold(route: CollectionRoute, id: unknown, attribution?: Attribution): Promise<void> {
+    return this.#model(route).hold(id, attribution);
+  }
+
+  /** @returns whether the document was held */
+  async releaseHold(route: CollectionRoute, id: unknown): Promise<boolean> {
+    return this.#model(route).releaseHold(id);
   }
 
   /**

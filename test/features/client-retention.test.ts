@@ -70,3 +70,24 @@ test('rollup needs something to roll up, and object storage', () => {
   const retention = { ver: { days: 30 } };
   expect(() => start({ retention, rollup: { enabled: true }, localStorage: undefined })).toThrow('object storage');
 });
+
+test('chronos.admin holds documents, releases them, and drops manifests', async () => {
+  const { chronos, route, Items, key } = start({ retention: { ver: { days: 30 } }, rollup: { enabled: true } });
+  const id = await write(Items);
+  await chronos.admin.hold(route, String(id), { actor: 'legal' });
+  expect(await chronos.admin.applyRetention(route, { confirm })).toMatchObject({ rolledUp: 0 });
+  expect(await chronos.admin.releaseHold(route, id)).toBe(true);
+  expect(await chronos.admin.applyRetention(route, { confirm })).toMatchObject({ rolledUp: 2 });
+  expect(await chronos.admin.dropManifests(route, { before: ago(0) }, { dryRun: true })).toMatchObject({ dropped: 2 });
+  expect(await chronos.admin.dropManifests(route, { before: ago(0) }, { confirm })).toMatchObject({ dropped: 2 });
+  expect(await manifests(key)).toEqual([]);
+  await expect(Items.getVersion(id, 0)).rejects.toMatchObject({ name: 'BeyondRetentionError' });
+});
+
+test('retention.ver is refused where tenants share collections, of which none may take versions away', () => {
+  const databases = {
+    runtime: [{ key: 'rows', mongoConnKey: 'main', dbName: `${prefix}rows`, tenantIds: ['a', 'b'] }],
+  };
+  expect(() => start({ databases, retention: { ver: { days: 30 } } })).toThrow(/retention\.ver.*"rows"/);
+  expect(() => start({ databases })).not.toThrow();
+});
