@@ -2,6 +2,7 @@ import { topLevel } from '../bson/exact.ts';
 import type { Filter } from '../commit/captured-write.ts';
 import { beginErasure, contentOf, type Erased, finishErasures } from '../commit/erase-document.ts';
 import { countResults, erasuresUnderWay } from '../commit/erasures.ts';
+import { areSomeHeld, requireNoneHeld } from '../commit/held.ts';
 import type { Store } from '../commit/store.ts';
 import { effectiveOptions } from '../context.ts';
 import { ConfigError } from '../errors.ts';
@@ -57,9 +58,11 @@ const BATCH = 100;
  * database or in object storage. Of each a proof stays that it was erased, by whom, when and why, which `history` shows
  * and from which its numbers go on if its id comes back.
  *
- * A run that was cut short is finished by any later one, or by `recover()`.
+ * A run that was cut short is finished by any later one, or by `recover()`. Where one of the documents is held, none is
+ * erased; if it comes to be held only while they are, those that come after it stay.
  *
  * @param ids limits what is finished to the documents of these ids
+ * @throws LegalHoldError
  */
 export async function hardDelete(
   store: Store,
@@ -69,6 +72,7 @@ export async function hardDelete(
 ): Promise<HardDeleteReport> {
   const { dryRun = false, onProgress, actor, reason } = options;
   if (!dryRun && options.confirm !== true) throw unconfirmed(store);
+  await requireNoTargetHeld(store, target);
   const run = new Run(dryRun);
   const total = onProgress === undefined ? 0 : await countTargets(store, target);
   if (!dryRun) run.add(await finishErasures(store, await erasuresUnderWay(store, ids)));
@@ -117,12 +121,17 @@ class Run {
 async function eraseBatch(store: Store, ids: readonly unknown[], attribution: Attribution, run: Run): Promise<Erased> {
   const begun = [];
   let versions = 0;
-  for (const id of ids) {
-    const one = await beginErasure(store, id, { options: effectiveOptions(attribution) });
-    if (one === undefined) continue;
-    begun.push(one.erasure);
-    versions += one.versions;
-    run.list(id);
+  try {
+    for (const id of ids) {
+      const one = await beginErasure(store, id, { options: effectiveOptions(attribution) });
+      if (one === undefined) continue;
+      begun.push(one.erasure);
+      versions += one.versions;
+      run.list(id);
+    }
+  } catch (error) {
+    await finishErasures(store, begun);
+    throw error;
   }
   const rest = await finishErasures(store, begun);
   return { ...rest, versions: versions + rest.versions };
@@ -138,6 +147,11 @@ async function countBatch(store: Store, ids: readonly unknown[], run: Run): Prom
     versions += own;
   }
   return { versions, results: await countResults(store, ids), objects: 0, retained: 0 };
+}
+
+async function requireNoTargetHeld(store: Store, target: ErasureTargets): Promise<void> {
+  if (!(await areSomeHeld(store))) return;
+  for await (const batch of batchesOf(store, target)) await requireNoneHeld(store, batch);
 }
 
 async function countTargets(store: Store, target: ErasureTargets): Promise<number> {

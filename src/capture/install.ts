@@ -6,6 +6,7 @@ import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import type { MapOf } from '../offload/offload-pipeline.ts';
+import { dropLeft } from '../retention/doomed-manifests.ts';
 import { eraseLeft } from '../retention/erase-left.ts';
 import { rowsOf } from '../system/rows.ts';
 import { versionsOf } from '../system/version-indexes.ts';
@@ -167,6 +168,7 @@ function committerOf(
     collectionVersion: options.collectionVersion,
     retention: options.retention,
     eraseLeft,
+    dropLeft,
     versioning: options.versioning !== false,
     logicalDelete: options.logicalDelete !== false,
     validate: versionCheck(conn.base as unknown as Mongoose, model.modelName, options),

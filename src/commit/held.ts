@@ -36,11 +36,22 @@ export async function heldAmong(
   return new Set((await holds.toArray()).map(({ _id }) => byKey.get(_id.hold.toString('hex')) as string));
 }
 
+const DIGEST_BYTES = 32;
+
+/** Whether any document of the collection is held. */
+export async function areSomeHeld(store: Store): Promise<boolean> {
+  const { Binary } = store.bson;
+  // Shorter digests come first.
+  const [least, most] = [0, DIGEST_BYTES + 1].map((bytes) => ({ hold: new Binary(new Uint8Array(bytes)) }));
+  const holds = { _id: { $gte: least, $lt: most } } as never;
+  return (await holdsOf(store).findOne(holds, { projection: { _id: 1 }, readPreference: 'primary' })) !== null;
+}
+
 /** @throws LegalHoldError where one of some documents is held */
 export async function requireNoneHeld(
   store: Store,
   ids: readonly unknown[],
-  session: mongo.ClientSession,
+  session?: mongo.ClientSession,
 ): Promise<void> {
   const held = await heldAmong(store, ids, session);
   const first = ids.find((id) => held.has(idKey(id)));

@@ -6,9 +6,14 @@ import { forgetVersions } from './versions-collection.ts';
 /** What stands beside a collection: its versions, the number of the last one, and the calls that were made once. */
 const SUFFIXES = ['_ver', '_counter', '_locks'] as const;
 
-/** Drops what is kept of a collection's documents. What comes into being later begins anew. */
+/**
+ * Drops what is kept of a collection's documents. What comes into being later begins anew.
+ *
+ * @throws StorageError where versions are in object storage, and that does not delete them. Done again it goes on
+ */
 export async function dropHistory(store: Store): Promise<void> {
   forgetHistory(store);
+  await store.dropLeft(store);
   await Promise.all(collectionsOf(store).map((collection) => collection.drop().catch(() => false)));
 }
 

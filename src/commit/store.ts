@@ -35,6 +35,8 @@ export interface Store {
    * @returns how many of its versions there were
    */
   readonly eraseLeft: (store: Store, erasure: { readonly id: unknown; readonly ov: number }) => Promise<number>;
+  /** Deletes whatever versions have left the collection, when its history is dropped. */
+  readonly dropLeft: (store: Store) => Promise<void>;
   /** Which versions are old, and what becomes of them. */
   readonly retention?: ChronosOptions['retention'];
   /** Whether superseded versions are kept. */

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
+import { StorageError } from '../errors.ts';
 import { MAJORITY } from '../system/majority.ts';
 import { ALL, about, type Manifest, manifestRecords, versionsStore } from './manifests.ts';
 
@@ -20,18 +21,38 @@ export async function doomWriting(store: Store, id: unknown): Promise<void> {
   if (modifiedCount > 0 || (await manifestRecords(store).findOne(DOOMED)) !== null) await deleteAllDoomed(store);
 }
 
-/** Deletes what earlier runs have left: manifests that were given up, and those that were never finished. */
+/** Deletes all manifests, with the history they are of. */
+export async function dropLeft(store: Store): Promise<void> {
+  if (store.retention?.rollUp === undefined) return;
+  await manifestRecords(store).updateMany(ALL as never, { $set: { state: 'doomed' } }, MAJORITY);
+  await deleteAllDoomed(store);
+}
+
+/**
+ * Deletes what earlier runs have left: manifests that were given up, and those that were never finished. What its store
+ * keeps under a lock is tried again by the next run.
+ */
 export async function settleManifests(store: Store): Promise<void> {
   const unfinished = { state: 'writing' as const, begun: { $lt: new Date(Date.now() - WRITING_MS) } };
   await manifestRecords(store).updateMany({ ...ALL, ...unfinished } as never, { $set: { state: 'doomed' } }, MAJORITY);
-  await deleteAllDoomed(store);
+  await deleteAllDoomed(store, isLocked);
 }
 
 const DOOMED = { ...ALL, state: 'doomed' } as mongo.Filter<Manifest>;
 
-async function deleteAllDoomed(store: Store): Promise<void> {
+async function deleteAllDoomed(store: Store, isLeft: (error: unknown) => boolean = () => false): Promise<void> {
   const doomed = await manifestRecords(store).find(DOOMED, { readPreference: 'primary' }).toArray();
-  for (const { _id } of doomed) await deleteDoomed(store, _id.manifest);
+  for (const { _id } of doomed) {
+    try {
+      await deleteDoomed(store, _id.manifest);
+    } catch (error) {
+      if (!isLeft(error)) throw error;
+    }
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof StorageError && error.retained;
 }
 
 /** The record goes last: as long as it is there, it is known that something may be left. */

@@ -64,3 +64,16 @@ test('a held document is not erased, whoever asks for it', async () => {
 test('where no versions are kept none can be held', async () => {
   await expect(held({ versioning: { enabled: false } })).rejects.toMatchObject({ name: 'VersioningDisabledError' });
 });
+
+test.each([
+  ['ids', { ids: ['other', 'held'] }],
+  ['a filter', { filter: {} }],
+] as const)('where one of several documents is held none is erased, told by %s', async (_title, target) => {
+  const Doc = await held({});
+  const refusal = { name: 'LegalHoldError', id: 'held' };
+  await expect(Doc.hardDelete(target, { dryRun: true })).rejects.toMatchObject(refusal);
+  await expect(Doc.hardDelete(target, { confirm })).rejects.toMatchObject(refusal);
+  expect((await Doc.history('other')).map(({ ov }) => ov)).toEqual([2, 1, 0]);
+  await Doc.releaseHold('held');
+  expect(await Doc.hardDelete(target, { confirm })).toMatchObject({ documents: 2 });
+});

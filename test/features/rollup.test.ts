@@ -241,3 +241,44 @@ test('manifests that are dropped leave what is beyond retention, and what is hel
   expect(await Doc.getAsOf('a', new Date(START - 1)).catch(({ name }) => name)).toBe('BeyondRetentionError');
   expect(await Doc.verify()).toMatchObject({ ok: true, findings: [] });
 });
+
+test.each([
+  ['dropped', (Doc: ChronosModelType<Doc>) => Doc.collection.drop()],
+  [
+    'dropped as a database would',
+    (Doc: ChronosModelType<Doc>) => mongoose.connection.db!.dropCollection(Doc.collection.collectionName),
+  ],
+  ['left as an ordinary one without its history', (Doc: ChronosModelType<Doc>) => Doc.unadopt({ dropHistory: true })],
+])('a collection that is %s leaves no manifest', async (_title, drop) => {
+  const { Doc, clock, versions, write } = modelOf();
+  for (let n = 0; n < 4; n++) await write('a', n * 20, { n });
+  clock.ms = START + 200 * DAY;
+  await retain(Doc);
+  expect(await versions.keys()).toHaveLength(3);
+  versions.isOn = false;
+  await expect(drop(Doc)).rejects.toMatchObject({ name: 'StorageError' });
+  versions.isOn = true;
+  await drop(Doc);
+  expect(await versions.keys()).toEqual([]);
+  await write('b', 201, { n: 7 });
+  await write('b', 202, { n: 8 });
+  expect(await Doc.getVersion('b', 0)).toMatchObject({ n: 7 });
+  await retain(Doc);
+  expect(await Doc.verify()).toMatchObject({ ok: true });
+});
+
+test('a manifest that its store does not let go of yet does not keep others from being deleted', async () => {
+  const { Doc, clock, versions, write, collection } = modelOf({ period: 'daily' });
+  for (let n = 0; n < 3; n++) await write('a', n * 20, { n });
+  clock.ms = START + 200 * DAY;
+  await retain(Doc);
+  const [locked] = await versions.keys();
+  const records = mongoose.connection.collection(`${collection}_locks`);
+  await records.updateMany({ state: 'kept' }, { $set: { state: 'doomed' } });
+  versions.lockedKey = locked;
+  await retain(Doc);
+  expect(await versions.keys()).toEqual([locked]);
+  versions.lockedKey = undefined;
+  await retain(Doc);
+  expect(await versions.keys()).toEqual([]);
+});

@@ -4,6 +4,8 @@ import { MemoryPayloadStore } from '../../src/payload/stores/memory-payload-stor
 /** A store in memory that can be switched off, counts what it is asked, and can be made to wait. */
 export class SwitchedStore extends MemoryPayloadStore {
   isOn = true;
+  /** An object that may not be deleted yet. */
+  lockedKey: string | undefined;
   readonly calls = { put: 0, get: 0, delete: 0 };
   /** Awaited before each put. */
   beforePut: (key: string) => Promise<void> = async () => {};
@@ -29,6 +31,9 @@ export class SwitchedStore extends MemoryPayloadStore {
   override async delete(...args: Parameters<MemoryPayloadStore['delete']>) {
     this.calls.delete += 1;
     this.#requireOn();
+    if (args[0] === this.lockedKey) {
+      throw new StorageError({ message: 'Locked', store: this.name, retryable: false, retained: true });
+    }
     return super.delete(...args);
   }
 
