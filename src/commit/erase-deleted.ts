@@ -48,7 +48,7 @@ export async function eraseDeleted(store: Store, tx: Transaction, deleted: reado
   const held = await heldNotes(store, tx, idsOf(ends));
   const isKeptElsewhere = store.objects !== undefined || store.retention?.rollUp !== undefined;
   const isLeft = (end: End) => isKeptElsewhere || !now.has(end) || held(end.id);
-  const left = ends.filter(isLeft).map(({ id, last }): Erasure => ({ id, ov: last.ov + 1 }));
+  const left = ends.filter(isLeft).map((end) => erasureOf(end, !store.versioning && now.has(end)));
   await noteErasures(store, tx, left);
   await passNotes(store, tx, idsOf(ends.filter((end) => !isLeft(end))));
   if (left.length > 0) tx.after.push(() => finishDeleted(store, left));
@@ -96,6 +96,11 @@ async function eraseRecords(store: Store, tx: Transaction, ends: readonly End[])
 
 function proofOf(store: Store, { id, last, stamp }: End): Map<string, unknown> {
   return tombstoneRecord(store, id, proofOfErasure(last, { ...stamp, op: 'ERASE', offloads: false }));
+}
+
+function erasureOf({ id, last, stamp }: End, recordsGone: boolean): Erasure {
+  const { ov, from = stamp.at } = last;
+  return { id, ov: ov + 1, at: new Date(Math.max(from.getTime(), stamp.at.getTime())), recordsGone };
 }
 
 function idsOf(ends: readonly End[]): unknown[] {

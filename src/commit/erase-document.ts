@@ -63,7 +63,8 @@ export async function beginErasure(
     const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
     const versions = await eraseNewest(store, tx, id);
     if (store.versioning) await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
-    const erasure = { id, ov: proof.ov };
+    const recordsGone = !store.versioning && versions < AT_ONCE;
+    const erasure = { id, ov: proof.ov, at: proof.updatedAt ?? at, recordsGone };
     await noteErasure(store, tx, erasure);
     return { erasure, versions };
   });
@@ -112,7 +113,9 @@ async function finishInMongo(
   const whole = erasures.filter(({ only }) => only === undefined);
   if (whole.length === 0) return { versions: 0, results: 0 };
   let versions = 0;
-  for (const erasure of whole) versions += await eraseVersions(store, erasure);
+  for (const erasure of whole) {
+    versions += await (erasure.recordsGone === true ? store.eraseLeft(store, erasure) : eraseVersions(store, erasure));
+  }
   const results = await forgetResults(
     store,
     whole.map(({ id }) => id),

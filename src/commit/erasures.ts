@@ -5,7 +5,7 @@ import type { OwnObjects } from '../offload/erase-objects.ts';
 import { isRowId } from '../row-id.ts';
 import { locksOf } from '../system/locks-collection.ts';
 import { MAJORITY } from '../system/majority.ts';
-import { type Operation, operationsOf } from './operations.ts';
+import { type Operation, operationsOf, RETENTION_FLOOR } from './operations.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
@@ -15,6 +15,10 @@ import { fieldOf } from './version-record.ts';
 export interface Erasure {
   readonly id: unknown;
   readonly ov: number;
+  /** When it was. What is in manifests and had ended by then is of this life, whatever a foreign writer made of numbers. */
+  readonly at?: Date | undefined;
+  /** Where no proof keeps the numbers, and all records went at once: those that are there now are of a later life. */
+  readonly recordsGone?: boolean | undefined;
   /** Whether it is done but for the objects that came after it. */
   readonly isAgain?: boolean;
   /** The objects that are to go, where nothing else is. */
@@ -24,7 +28,7 @@ export interface Erasure {
 /**
  * Erasures and remembered results meet at a note in `<collection>_locks`, whose id is the digest of the document's:
  *
- *     { _id: Binary(sha256 of the id), erase: { id: <its _id>, ov: 7 } }   an erasure that is under way
+ *     { _id: Binary(sha256 of the id), erase: { id: <its _id>, ov: 7, at: <when> } }   an erasure that is under way
  *     { _id: Binary(sha256 of the id), erase: { … }, again: <when> }           one that is done, but for uploads under way
  *     { _id: Binary(sha256 of the id), holds: 2, at: <when> }              a result that shows the document is remembered
  *
@@ -92,7 +96,10 @@ export async function passNotes(store: Store, tx: Transaction, ids: readonly unk
   await operationsOf(store).bulkWrite(operations, { session: tx.session });
 }
 
-/** Tells of which documents there is a note: results that show them are remembered, or they are being erased. */
+/**
+ * Tells of which documents there may be more than their records: results that show them are remembered, they are being
+ * erased, or versions have left the collection.
+ */
 export async function heldNotes(
   store: Store,
   tx: Transaction,
@@ -100,8 +107,9 @@ export async function heldNotes(
 ): Promise<(id: unknown) => boolean> {
   const keys = [...ids, ...new Set(ids.map(anyOf))].map((id) => noteKey(store, id));
   const notes = await notesOf(store)
-    .find({ _id: { $in: keys } }, { session: tx.session, projection: { _id: 1 } })
+    .find({ _id: { $in: [...keys, RETENTION_FLOOR as never] } }, { session: tx.session, projection: { _id: 1 } })
     .toArray();
+  if (notes.some(({ _id }) => 'retention' in _id)) return () => true;
   const held = new Set(notes.map(({ _id }) => _id.toString('hex')));
   return (id) => [id, anyOf(id)].some((one) => held.has(noteKey(store, one).toString('hex')));
 }
@@ -132,8 +140,9 @@ async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
     const erase = fieldOf(note, 'erase') as Record<string, unknown>;
     const isAgain = fieldOf(note, 'again') !== undefined;
     const only = fieldOf(erase, 'only') as OwnObjects | undefined;
-    const what = only === undefined ? {} : { only };
-    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')), isAgain, ...what };
+    const at = fieldOf(erase, 'at') as Date | undefined;
+    const recordsGone = fieldOf(erase, 'recordsGone') === true;
+    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')), at, recordsGone, isAgain, only };
   });
 }
 

@@ -18,6 +18,9 @@ export interface Operation {
   readonly of?: mongo.Binary;
 }
 
+/** What stands among them once versions have begun to leave the collection. */
+export const RETENTION_FLOOR = { retention: 'floor' } as const;
+
 /** For how long an `opId` is remembered. */
 const REMEMBERED_SECONDS = 30 * 24 * 3600;
 

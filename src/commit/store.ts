@@ -34,7 +34,7 @@ export interface Store {
    *
    * @returns how many of its versions there were
    */
-  readonly eraseLeft: (store: Store, erasure: { readonly id: unknown; readonly ov: number }) => Promise<number>;
+  readonly eraseLeft: (store: Store, erasure: ErasedLife) => Promise<number>;
   /** Deletes whatever versions have left the collection, when its history is dropped. */
   readonly dropLeft: (store: Store) => Promise<void>;
   /** Which versions are old, and what becomes of them. */
@@ -49,6 +49,13 @@ export interface Store {
   readonly tenantField?: string | undefined;
   /** Index keys of the schema, mirrored on the versions so that the past is queried as fast as the present. */
   readonly indexes: readonly VersionIndex[];
+}
+
+/** A document that was erased: its versions before `ov`, and those that had ended by `at`. */
+export interface ErasedLife {
+  readonly id: unknown;
+  readonly ov: number;
+  readonly at?: Date | undefined;
 }
 
 /** Objects outside of the database that belong to documents. */

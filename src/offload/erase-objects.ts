@@ -64,13 +64,17 @@ function isOf(own: string | null, incarnation: string | undefined): boolean {
   return own === null ? incarnation === undefined : incarnation?.startsWith(own) === true;
 }
 
-/** Tells which keys belong to the document that is there by now. */
-async function keptBy({ head }: Offloading, id: unknown, prefix: string): Promise<(key: string) => boolean> {
-  const found = (await head.findOne({ _id: { $eq: id } } as mongo.Filter<RawDocument>, {
+/** Tells which keys belong to the document that is there by now, or to versions and deletions of such a one. */
+async function keptBy({ head, versions }: Offloading, id: unknown, prefix: string): Promise<(key: string) => boolean> {
+  const options = {
     projection: { '_system.incarnation': 1, '_system.payload': 1, '_system.blobs': 1 },
     readPreference: 'primary',
-  })) as { readonly _system?: SystemFields } | null;
-  const { incarnation, ...refers } = found?._system ?? { ov: 0 };
-  const keys = new Set(keysOf(refers));
-  return (key) => keys.has(key) || (incarnation !== undefined && key.startsWith(`${prefix}${incarnation}`));
+  } as const;
+  // In the order in which references move on.
+  const current = await head.find({ _id: { $eq: id } } as mongo.Filter<RawDocument>, options).toArray();
+  const records = await versions.find({ '_id.id': id } as mongo.Filter<RawDocument>, options).toArray();
+  const systems = [...current, ...records].map(({ _system }) => (_system ?? { ov: 0 }) as SystemFields);
+  const keys = new Set(systems.flatMap(keysOf));
+  const lives = [...new Set(systems.flatMap(({ incarnation }) => incarnation ?? []))];
+  return (key) => keys.has(key) || lives.some((incarnation) => key.startsWith(`${prefix}${incarnation}`));
 }

@@ -1,7 +1,7 @@
-import type { Erasure } from '../commit/erasures.ts';
 import { idKey } from '../commit/pinned-id.ts';
-import type { Store } from '../commit/store.ts';
+import type { ErasedLife, Store } from '../commit/store.ts';
 import { doomWriting } from './doomed-manifests.ts';
+import type { DueRecord } from './due-records.ts';
 import { forgetRecords } from './manifest-body.ts';
 import { manifestsOf } from './manifests.ts';
 import { takeOut } from './take-out.ts';
@@ -12,14 +12,14 @@ import { takeOut } from './take-out.ts';
  *
  * @returns how many versions of it there were
  */
-export async function eraseLeft(store: Store, { id, ov }: Pick<Erasure, 'id' | 'ov'>): Promise<number> {
+export async function eraseLeft(store: Store, { id, ov, at }: ErasedLife): Promise<number> {
   await doomWriting(store, id);
   let erased = 0;
   for (let isClean = false; !isClean; ) {
     isClean = true;
     for (const manifest of await manifestsOf(store, { ids: [id] })) {
-      const isErased = (record: { readonly id: unknown; readonly ov: number }) =>
-        idKey(record.id) === idKey(id) && record.ov < ov;
+      const isErased = (record: DueRecord) =>
+        idKey(record.id) === idKey(id) && (record.ov < ov || (at !== undefined && record.system.until <= at));
       const taken = await takeOut(store, manifest, isErased);
       erased += taken ?? 0;
       if (taken !== 0) isClean = false;

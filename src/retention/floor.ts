@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { counterOf } from '../commit/collection-version.ts';
+import { RETENTION_FLOOR } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { locksOf } from '../system/locks-collection.ts';
 import { MAJORITY } from '../system/majority.ts';
@@ -21,7 +22,7 @@ export interface Floor {
 }
 
 interface FloorRecord extends Floor {
-  readonly _id: { readonly retention: 'floor' };
+  readonly _id: typeof RETENTION_FLOOR;
   /** Counts what was done, so that whoever does something else at the same time meets a conflict. */
   readonly changes: number;
 }
@@ -29,7 +30,7 @@ interface FloorRecord extends Floor {
 /** For how long a reader may go by the floor it knows. No version leaves sooner after the floor has been raised. */
 export const LEASE_MS = 2_000;
 
-const FLOOR = { _id: { retention: 'floor' } } as const;
+const FLOOR = { _id: RETENTION_FLOOR } as const;
 
 interface Known {
   readonly floor: Floor | undefined;
