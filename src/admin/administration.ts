@@ -211,6 +211,7 @@ export function administration(administered: Administered): AdministrationStatic
       const point = administered.point('cv' in target ? target : target.at);
       const committer = await administered.committer();
       const filter = castFilter(model, options.filter);
+      await committer.store.payload?.kept.known();
       committer.store.payload?.requireFilter('restore', filter);
       const report = await restoreCollection(committer, point, filter, options);
       for (const { error } of report.failures) rows?.shownError(error);

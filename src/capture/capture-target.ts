@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
-import type { MapOf } from '../offload/offload-pipeline.ts';
+import type { KeptOf } from '../offload/offload-pipeline.ts';
 import type { Rows } from '../system/rows.ts';
 import type { RawDocument } from '../types.ts';
 
@@ -30,7 +30,7 @@ export interface CaptureTarget {
   readonly visible: boolean;
   readonly isVersioned: (collection: string) => boolean;
   /** What collections keep in MongoDB, where that is not all of their documents. */
-  readonly mapOf: MapOf;
+  readonly keptOf: KeptOf;
 }
 
 /**

@@ -1,14 +1,21 @@
 import type { mongo } from 'mongoose';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import { UnversionedWriteError } from '../errors.ts';
-import { checkPipeline } from '../offload/offload-pipeline.ts';
+import { preparing } from '../offload/finishing-cursor.ts';
+import { checkPipeline, checkPipelineOnceKnown } from '../offload/offload-pipeline.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
-import type { ReadPlan } from '../offload/read-plan.ts';
 import { hideInPipeline, hideInProjection, operatorOf } from '../system/hide.ts';
 import { showsSystem } from '../system/show.ts';
 import type { RawDocument } from '../types.ts';
 import { type CaptureTarget, type DriverCollection, type GivenOptions, isPast, optionsOf } from './capture-target.ts';
 import { checkLaterStages } from './later-stages.ts';
+
+/** What a cursor asks for. */
+interface Query {
+  readonly filter: Filter;
+  readonly sort?: unknown;
+  readonly projection: RawDocument | undefined;
+}
 
 /** The reading methods of a versioned collection: without `_system`, and of the past where the call asks for it. */
 export class CapturedReads {
@@ -29,7 +36,7 @@ export class CapturedReads {
 
   async findOne(filter: Filter = {}, options?: GivenOptions): Promise<unknown> {
     const driver = optionsOf(options);
-    this.#requireInline('find', filter, driver);
+    await this.#requireInlineOnceKnown('find', filter, driver);
     if (isPast(driver)) return this.#target.past.findOne(filter, driver);
     if (this.#payload === undefined || driver.explain !== undefined) {
       return this.#native.findOne(filter, this.#hiding(driver));
@@ -40,7 +47,7 @@ export class CapturedReads {
 
   async countDocuments(filter: Filter = {}, options?: GivenOptions): Promise<number> {
     const driver = optionsOf(options);
-    this.#requireInline('count', filter);
+    await this.#requireInlineOnceKnown('count', filter);
     if (isPast(driver)) return this.#target.past.countDocuments(filter, driver);
     return this.#native.countDocuments(filter, driver as object);
   }
@@ -53,7 +60,7 @@ export class CapturedReads {
 
   async distinct(key: string, filter: Filter = {}, options?: GivenOptions): Promise<unknown[]> {
     const driver = optionsOf(options);
-    this.#requireInline('find', filter);
+    await this.#requireInlineOnceKnown('find', filter);
     this.#payload?.requirePath('tell apart', key);
     if (isPast(driver)) return this.#target.past.distinct(key, filter, driver);
     return this.#native.distinct(key, filter, driver as object);
@@ -64,10 +71,9 @@ export class CapturedReads {
     this.#refuseWritingStages(pipeline);
     if (isPast(driver)) return this.#target.past.aggregate(pipeline, driver);
     const { collectionName } = this.#native;
-    const result = checkPipeline(collectionName, pipeline, this.#target.mapOf);
+    const result = checkPipeline(collectionName, pipeline, this.#target.keptOf);
     if (this.#payload !== undefined && result === 'documents') {
-      const { finish } = this.#payload.readPlan(undefined, this.#shows(driver));
-      return this.#payload.finishing(this.#aggregate(pipeline, pipeline, driver), finish);
+      return this.#payload.finishingWhole(this.#aggregate(pipeline, pipeline, driver), this.#shows(driver));
     }
     const hidden = this.#shows(driver) ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
     return this.#aggregate(hidden, pipeline, driver);
@@ -79,12 +85,15 @@ export class CapturedReads {
     asked: readonly RawDocument[],
     options: DriverOptions,
   ): mongo.AggregationCursor<RawDocument> {
-    const cursor = this.#native.aggregate<RawDocument>(pipeline, options as object);
+    const { collectionName } = this.#native;
     let stages = asked;
+    const cursor = preparing(this.#native.aggregate<RawDocument>(pipeline, options as object), () =>
+      checkPipelineOnceKnown(collectionName, stages, this.#target.keptOf),
+    );
     return checkLaterStages(cursor, (stage) => {
       const longer = [...stages, stage];
       this.#refuseWritingStages(longer);
-      checkPipeline(this.#native.collectionName, longer, this.#target.mapOf);
+      checkPipeline(collectionName, longer, this.#target.keptOf);
       stages = longer;
     });
   }
@@ -105,36 +114,57 @@ export class CapturedReads {
       return this.#native.find(filter, this.#hiding(options));
     }
     const { fields, projection = fields, ...rest } = options;
-    const plan = payload.readPlan(projection as RawDocument | undefined, this.#shows(options));
+    const query = { filter, sort: options.sort, projection: projection as RawDocument | undefined };
+    const plan = payload.readPlan(query.projection, this.#shows(options));
     const asked = plan.projection === undefined ? rest : { ...rest, projection: plan.projection };
-    return this.#planned(payload, this.#native.find(filter, asked as object), plan, this.#shows(options));
+    return this.#planned(payload, this.#native.find(filter, asked as object), query, this.#shows(options));
   }
 
   /** A cursor whose rows are finished by a plan, and which plans anew where it is told something else later. */
   #planned(
     payload: PayloadTier,
     cursor: mongo.FindCursor<RawDocument>,
-    first: ReadPlan,
+    given: Query,
     visible: boolean,
   ): mongo.FindCursor<RawDocument> {
-    let plan = first;
+    let query = given;
+    let plan = payload.readPlan(query.projection, visible);
     const { sort, project, filter, clone } = cursor;
+    const replan = () => {
+      plan = payload.readPlan(query.projection, visible);
+      return project.call(cursor, plan.projection ?? {});
+    };
     const told = {
       sort: (...args: Parameters<typeof sort>) => {
         payload.requireSort('sort', args[0]);
+        query = { ...query, sort: args[0] };
         return sort.apply(cursor, args);
       },
       project: (projection: RawDocument) => {
-        plan = payload.readPlan(projection, visible);
-        return project.call(cursor, plan.projection ?? {});
+        query = { ...query, projection };
+        return replan();
       },
       filter: (asked: Filter) => {
         payload.requireFilter('find', asked);
+        query = { ...query, filter: asked };
         return filter.call(cursor, asked);
       },
-      clone: () => this.#planned(payload, clone.call(cursor), plan, visible),
+      clone: () => this.#planned(payload, clone.call(cursor), query, visible),
     };
-    return payload.finishing(Object.assign(cursor, told), async (rows) => (await plan.finish?.(rows)) ?? rows);
+    const { isKnown } = payload.kept;
+    const onceKnown = async () => {
+      if (isKnown) return;
+      await this.#requireInlineOnceKnown('find', query.filter, { sort: query.sort });
+      replan();
+    };
+    Object.assign(preparing(cursor, onceKnown), told);
+    return payload.finishing(cursor, async (rows) => (await plan.finish?.(rows)) ?? rows);
+  }
+
+  /** Which part of documents is in MongoDB has to be read, once. */
+  async #requireInlineOnceKnown(operation: string, filter: Filter, { sort }: DriverOptions = {}): Promise<void> {
+    await this.#payload?.kept.known();
+    this.#requireInline(operation, filter, { sort });
   }
 
   #requireInline(operation: string, filter: Filter, { sort }: DriverOptions = {}): void {

@@ -5,7 +5,7 @@ import { Committer } from '../commit/committer.ts';
 import type { Store } from '../commit/store.ts';
 import type { ChronosOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
-import type { MapOf } from '../offload/offload-pipeline.ts';
+import type { KeptOf } from '../offload/offload-pipeline.ts';
 import { dropLeft } from '../retention/doomed-manifests.ts';
 import { eraseLeft } from '../retention/erase-left.ts';
 import { rowsOf } from '../system/rows.ts';
@@ -44,7 +44,7 @@ type PastOf = (store: Store, connection: VersionedConnection) => PastReader;
 export interface VersionedConnection {
   readonly isVersioned: (collection: string) => boolean;
   /** What collections keep in MongoDB, where that is not all of their documents. */
-  readonly mapOf: MapOf;
+  readonly keptOf: KeptOf;
   readonly storeOf: (collection: string) => Store | undefined;
 }
 
@@ -128,15 +128,15 @@ function versionedOf(
     const other = modelsOf(native.conn).get(name);
     return other === undefined ? undefined : committerBehind(other)?.store;
   };
-  const mapOf: MapOf = (name) => storeOf(name)?.payload?.map;
+  const keptOf: KeptOf = (name) => storeOf(name)?.payload?.kept;
   return versionedCollection(driver, {
     committer,
-    past: pastOf(committer.store, { isVersioned, mapOf, storeOf }),
+    past: pastOf(committer.store, { isVersioned, keptOf, storeOf }),
     modelName: model.modelName,
     rows: rowsOf(model),
     visible: options.visible,
     isVersioned,
-    mapOf,
+    keptOf,
   });
 }
 

@@ -56,6 +56,7 @@ export async function readItem<T>(
   const { versioned } = items.verbs;
   return items.run(async () => {
     const store = await versioned.store();
+    await store.payload?.kept.known();
     const reading = readable(store, projection, options);
     const [stored, session] = [versioned.cast(own), versioned.session({})];
     const found = await findVersion(reading, stored, which, options.includeDeleted === true, session);
@@ -85,7 +86,7 @@ function readable(store: Store, projection: Projection | undefined, { presign }:
     });
   }
   if (payload === undefined) return store;
-  if (projection !== undefined && coveredBy(payload.map, projection.paths)) return readingBy(store, (row) => row);
+  if (projection !== undefined && coveredBy(payload.kept, projection.paths)) return readingBy(store, (row) => row);
   return presign === true ? readingBy(store, (row) => payload.withReferences(row)) : store;
 }
 

@@ -19,7 +19,7 @@ export async function withBlobs<C extends RawDocument>(items: Items, id: unknown
   const { versioned } = items.verbs;
   const store = await versioned.store();
   const { payload } = store;
-  if (payload === undefined || payload.map.blobPaths.length === 0) return content;
+  if (payload === undefined || payload.kept.own.blobPaths.length === 0) return content;
   const stored = id === undefined ? undefined : versioned.cast(id);
   const find: Find = async (key) => {
     const reference = stored === undefined ? undefined : await ownReference(store, stored, key, items);
@@ -28,7 +28,7 @@ export async function withBlobs<C extends RawDocument>(items: Items, id: unknown
       message: `Cannot write a reference to a blob that the document of ${items.model.modelName} does not have. Give the base64 itself`,
     });
   };
-  return (await items.run(() => resolvedFields(content, payload.map.blobTree, find))) as C;
+  return (await items.run(() => resolvedFields(content, payload.kept.own.blobTree, find))) as C;
 }
 
 /** What the document's rows tell of a blob: its current one, or one of its earlier versions. */

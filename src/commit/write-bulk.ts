@@ -43,12 +43,12 @@ export async function writeBulk(
 ): Promise<mongo.BulkWriteResult> {
   const { store } = committer;
   const session = options.session ?? undefined;
+  if (items.some(({ kind }) => kind !== 'insert')) await ensureVersions(store, session);
   for (const item of items) if (item.kind !== 'insert') requireInline(store, item);
   if (!isInTransaction(session) && items.some(isConditional)) {
     const whole = (tx: Transaction) => writeBulk(committer, items, { ...options, session: tx.session });
     return inTransaction(store, session, whole, 0);
   }
-  if (items.some(({ kind }) => kind !== 'insert')) await ensureVersions(store, session);
   const ordered = options.ordered !== false;
   const tally = new Tally(store, items, ordered);
   for (const segment of segments(store, items)) {

@@ -3,7 +3,8 @@ import { canonicalKey } from '../bson/compare.ts';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
-import { checkPipeline, type MapOf } from '../offload/offload-pipeline.ts';
+import { preparing } from '../offload/finishing-cursor.ts';
+import { checkPipeline, checkPipelineOnceKnown, type KeptOf } from '../offload/offload-pipeline.ts';
 import { showsSystem } from '../system/show.ts';
 import type { Instant, RawDocument } from '../types.ts';
 import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './instant.ts';
@@ -50,7 +51,7 @@ export interface PastReaderOptions {
   readonly visible: boolean;
   readonly isVersioned: (collection: string) => boolean;
   /** What collections keep in MongoDB, where that is not all of their documents. */
-  readonly mapOf: MapOf;
+  readonly keptOf: KeptOf;
   /** What other collections are kept in. */
   readonly storeOf: (collection: string) => Store | undefined;
 }
@@ -63,22 +64,23 @@ export class PastReader {
   readonly #store: Store;
   readonly #visible: boolean;
   readonly #isVersioned: (collection: string) => boolean;
-  readonly #mapOf: MapOf;
+  readonly #keptOf: KeptOf;
   readonly #storeOf: PastReaderOptions['storeOf'];
 
-  constructor(store: Store, { visible, isVersioned, mapOf, storeOf }: PastReaderOptions) {
+  constructor(store: Store, { visible, isVersioned, keptOf, storeOf }: PastReaderOptions) {
     this.#store = store;
     this.#storeOf = storeOf;
     this.#visible = visible;
     this.#isVersioned = isVersioned;
-    this.#mapOf = mapOf;
+    this.#keptOf = keptOf;
   }
 
   find(filter: Filter, options: DriverOptions): PastCursor {
     const callers = options.session ?? undefined;
+    const { payload } = this.#store;
     return new PastCursor(this.#queryOf(filter, options), {
-      oneByOne: (query) => this.#oneByOne(query, callers),
-      all: (query) => this.#all(query, callers),
+      oneByOne: (query) => afterwards(requireInline(payload, query), () => this.#oneByOne(query, callers)),
+      all: (query) => requireInline(payload, query).then(() => this.#all(query, callers)),
       explain: (query, verbosity) => this.#explain(query, callers, verbosity),
     });
   }
@@ -128,7 +130,7 @@ export class PastReader {
     if (options.session?.inTransaction()) throw aggregateInTransaction();
     const { chronos: _read, ...rest } = options;
     const { head, payload } = this.#store;
-    const result = checkPipeline(head.collectionName, pipeline, this.#mapOf);
+    const result = checkPipeline(head.collectionName, pipeline, this.#keptOf);
     const fetched = payload !== undefined && result === 'documents' ? payload : undefined;
     const shown = this.#visible || fetched !== undefined;
     const at = this.#instant(options);
@@ -139,10 +141,10 @@ export class PastReader {
       return store === undefined ? [] : [{ store, at }];
     });
     for (const { store } of scopes) requireVersioning(store, 'read the past of');
-    const cursor = retainedAggregate(consistentAggregate(this.#store, stages, rest), scopes);
-    return fetched === undefined
-      ? cursor
-      : fetched.finishing(cursor, fetched.readPlan(undefined, this.#visible).finish);
+    const cursor = preparing(retainedAggregate(consistentAggregate(this.#store, stages, rest), scopes), () =>
+      checkPipelineOnceKnown(head.collectionName, pipeline, this.#keptOf),
+    );
+    return fetched?.finishingWhole(cursor, this.#visible) ?? cursor;
   }
 
   #all(query: PastQuery, callers: Session): Promise<RawDocument[]> {
@@ -243,6 +245,19 @@ export class PastReader {
     const { asOf } = options.chronos as { asOf: Instant };
     return isCollectionVersion(asOf) ? collectionVersionOf(asOf) : dateOf(asOf);
   }
+}
+
+/** Which part of documents is in MongoDB has to be read, once. */
+async function requireInline(payload: Store['payload'], { filter, sort }: PastQuery): Promise<void> {
+  if (payload === undefined) return;
+  await payload.kept.known();
+  payload.requireFilter('find', filter);
+  payload.requireSort('sort', sort);
+}
+
+async function* afterwards<T>(first: Promise<void>, then: () => AsyncGenerator<T>): AsyncGenerator<T> {
+  await first;
+  yield* then();
 }
 
 interface Begun {

@@ -34,6 +34,20 @@ export function finishing<C extends mongo.FindCursor | mongo.AggregationCursor>(
   return cursor;
 }
 
+/** A cursor of the driver that does something before it asks the server for anything. */
+export function preparing<C extends mongo.FindCursor | mongo.AggregationCursor>(
+  cursor: C,
+  prepare: () => Promise<void>,
+): C {
+  const steps = cursor as unknown as CursorSteps;
+  const { _initialize: initialize } = steps;
+  steps._initialize = async (...args) => {
+    await prepare();
+    return initialize.apply(cursor, args);
+  };
+  return cursor;
+}
+
 async function finished(bson: Bson, batch: Batch, finish: Finish): Promise<Batch> {
   // A plan, where one was asked for, is no batch.
   if (!('shift' in batch) || batch.length === 0) return batch;

@@ -1,4 +1,5 @@
 import { decodeExact } from '../bson/exact.ts';
+import type { PayloadMap } from '../payload/payload-map.ts';
 import { splitDocument } from '../payload/split-document.ts';
 import { MAJORITY } from '../system/majority.ts';
 import type { RawDocument } from '../types.ts';
@@ -89,20 +90,42 @@ async function markRows(
  *   what they were, or are condemned, is stored again instead, and can be marked then
  */
 export async function markRow(target: Offloading, row: Row, found: Row = row): Promise<boolean> {
-  const { bson, head, versions, map, stores } = target;
+  const { stores } = target;
   // In this order: an object that is condemned later has a reference, and stays.
   if ((await isCondemned(target, keysOf(row.system))) || !(await isStored(stores, row.system))) {
     await repairRow(target, row);
     return false;
   }
+  const left = partToKeep(row, row.bytes, await target.kept.marking());
+  // One that was stored before a property of it became a blob is stored again.
+  if (left !== undefined) return replaced(target, found, left);
+  await repairRow(target, row);
+  return false;
+}
+
+/**
+ * What is to stay of a version in MongoDB; undefined where it has blobs that it does not refer to.
+ *
+ * @param whole the row with all of its document
+ */
+export function partToKeep({ system }: Row, whole: Uint8Array, map: PayloadMap): Uint8Array | undefined {
+  let isComplete = true;
   const locate = (blob: Parameters<typeof knownBlob>[0]) => {
-    const known = knownBlob(blob, [row.system]);
-    if (known === undefined) throw new Error(`Version ${row.system.ov} refers to no blob at ${blob.path.join('.')}`);
-    return known;
+    const known = knownBlob(blob, [system]);
+    if (known === undefined) isComplete = false;
+    return known ?? NOWHERE;
   };
-  const { inline } = splitDocument(row.bytes, { map, locate });
-  const left = decodeExact(bson, inState(bson, inline, 'processed')) as RawDocument;
-  const collection = row.isHead ? head : versions;
+  const { inline } = splitDocument(whole, { map, locate });
+  return isComplete ? inline : undefined;
+}
+
+const NOWHERE = { contentBucket: '', blobKey: '' } as const;
+
+/** Leaves a part of a version in MongoDB in its place. @returns whether it still was the same */
+export async function replaced(target: Offloading, found: Row, part: Uint8Array): Promise<boolean> {
+  const { bson, head, versions } = target;
+  const left = decodeExact(bson, inState(bson, part, 'processed')) as RawDocument;
+  const collection = found.isHead ? head : versions;
   const { matchedCount } = await flipState((options) =>
     collection.replaceOne(stillThere(found), left, { ...options, ...MAJORITY }),
   );

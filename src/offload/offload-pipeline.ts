@@ -1,12 +1,12 @@
 import { ConfigError } from '../errors.ts';
 import { uncovered, WHOLE_DOCUMENT } from '../payload/covered-by.ts';
-import type { PayloadMap } from '../payload/payload-map.ts';
 import { isExclusion, operatorOf } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
+import type { KeptPaths } from './kept-paths.ts';
 import { pathsOfExpression, pathsOfFilter, pathsOfSort } from './needed-paths.ts';
 
 /** What a collection keeps in MongoDB; undefined for one whose documents are all whole there. */
-export type MapOf = (collection: string) => PayloadMap | undefined;
+export type KeptOf = (collection: string) => KeptPaths | undefined;
 
 /** What comes out of a pipeline: documents as they are in MongoDB, or values that were made of them. */
 export type PipelineResult = 'documents' | 'values';
@@ -20,12 +20,32 @@ export type PipelineResult = 'documents' | 'values';
 export function checkPipeline(
   collection: string,
   pipeline: readonly RawDocument[],
-  mapOf: MapOf,
+  keptOf: KeptOf,
   result: PipelineResult = 'documents',
 ): PipelineResult {
-  const check = new PipelineCheck(collection, mapOf, result);
+  const check = new PipelineCheck(collection, keptOf, result);
   for (const stage of pipeline) check.pass(stage);
   return check.result();
+}
+
+/**
+ * The same, once it is known what the rows of the collections have that it reads.
+ *
+ * @throws ConfigError
+ */
+export async function checkPipelineOnceKnown(
+  collection: string,
+  pipeline: readonly RawDocument[],
+  keptOf: KeptOf,
+): Promise<void> {
+  const met = new Set<KeptPaths>();
+  checkPipeline(collection, pipeline, (name) => {
+    const kept = keptOf(name);
+    if (kept !== undefined) met.add(kept);
+    return kept;
+  });
+  await Promise.all([...met].map((kept) => kept.known()));
+  checkPipeline(collection, pipeline, keptOf);
 }
 
 /** Stages that let documents through as they are. */
@@ -46,18 +66,18 @@ const REBUILDING = new Set([
 
 class PipelineCheck {
   readonly #collection: string;
-  readonly #mapOf: MapOf;
-  readonly #map: PayloadMap | undefined;
+  readonly #keptOf: KeptOf;
+  readonly #kept: KeptPaths | undefined;
   /** Fields that the pipeline has added. */
   readonly #made = new Set<string>();
   #result: PipelineResult;
   #alteredBy: string | undefined;
 
-  constructor(collection: string, mapOf: MapOf, result: PipelineResult) {
+  constructor(collection: string, keptOf: KeptOf, result: PipelineResult) {
     this.#collection = collection;
-    this.#mapOf = mapOf;
-    this.#map = mapOf(collection);
-    this.#result = this.#map === undefined ? 'values' : result;
+    this.#keptOf = keptOf;
+    this.#kept = keptOf(collection);
+    this.#result = this.#kept === undefined ? 'values' : result;
   }
 
   pass(stage: RawDocument): void {
@@ -87,7 +107,7 @@ class PipelineCheck {
 
   #facet(facets: Readonly<Record<string, readonly RawDocument[]>>): void {
     for (const stages of Object.values(facets)) {
-      const inner = checkPipeline(this.#collection, stages, this.#mapOf);
+      const inner = checkPipeline(this.#collection, stages, this.#keptOf);
       if (inner === 'documents') this.#require('$facet', [WHOLE_DOCUMENT]);
     }
   }
@@ -97,15 +117,15 @@ class PipelineCheck {
     if (operator !== '$lookup' && operator !== '$unionWith' && operator !== '$graphLookup') return;
     const join = (typeof value === 'string' ? { coll: value } : value) as Lookup;
     const from = join.from ?? join.coll;
-    if (typeof from !== 'string' || this.#mapOf(from) === undefined) return;
-    const result = operator === '$graphLookup' ? 'documents' : checkPipeline(from, join.pipeline ?? [], this.#mapOf);
-    if (join.foreignField !== undefined) requireCovered(from, this.#mapOf(from), operator, [join.foreignField]);
-    if (result === 'documents') requireCovered(from, this.#mapOf(from), operator, [WHOLE_DOCUMENT]);
+    if (typeof from !== 'string' || this.#keptOf(from) === undefined) return;
+    const result = operator === '$graphLookup' ? 'documents' : checkPipeline(from, join.pipeline ?? [], this.#keptOf);
+    if (join.foreignField !== undefined) requireCovered(from, this.#keptOf(from), operator, [join.foreignField]);
+    if (result === 'documents') requireCovered(from, this.#keptOf(from), operator, [WHOLE_DOCUMENT]);
   }
 
   #require(operator: string, paths: readonly string[]): void {
     const own = paths.filter((path) => ![...this.#made].some((made) => path === made || path.startsWith(`${made}.`)));
-    requireCovered(this.#collection, this.#map, operator, own);
+    requireCovered(this.#collection, this.#kept, operator, own);
   }
 }
 
@@ -172,17 +192,27 @@ function isRecord(value: unknown): value is RawDocument {
 /** @throws ConfigError for a path that MongoDB does not have of all documents, whatever the state of those there are */
 export function requireCovered(
   collection: string,
-  map: PayloadMap | undefined,
+  kept: KeptPaths | undefined,
   operation: string,
   paths: readonly string[],
 ): void {
-  if (map === undefined) return;
-  const [path] = uncovered(map, paths.map(withoutPositions));
+  if (kept === undefined) return;
+  const asked = paths.map(withoutPositions);
+  const [path] = uncovered(kept, asked);
   if (path === undefined) return;
   const what = path === WHOLE_DOCUMENT ? 'whole documents' : JSON.stringify(path);
+  if (uncovered(kept.own, [path]).length === 0) throw lacking(`${operation} by ${what} of ${collection}`, kept);
   const cure = path === WHOLE_DOCUMENT ? 'Name the fields that are needed' : `Add ${what} to indexed`;
   throw new ConfigError({
     message: `Cannot ${operation} by ${what} of ${collection}: it is in object storage, where the server cannot look. ${cure}, or read the documents and look yourself`,
+  });
+}
+
+function lacking(operation: string, kept: KeptPaths): ConfigError {
+  // Another process may have seen to it meanwhile: then the next call finds it.
+  kept.refresh().catch(() => undefined);
+  return new ConfigError({
+    message: `Cannot ${operation}: documents that had left MongoDB before it was to stay there lack it. Call Model.adopt(), once all processes have the same options, which brings it back`,
   });
 }
 

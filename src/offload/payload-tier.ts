@@ -11,6 +11,8 @@ import { type ErasedObjects, eraseObjects, type OwnObjects } from './erase-objec
 import { type Finish, finishing } from './finishing-cursor.ts';
 import { flipState } from './flip-state.ts';
 import { objectsOf, type ReferredObject } from './inspect-objects.ts';
+import { KeptPaths } from './kept-paths.ts';
+import { markAgain, partAgain } from './mark-again.ts';
 import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperseded } from './mark-processed.ts';
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
 import { requireCovered } from './offload-pipeline.ts';
@@ -18,7 +20,7 @@ import { idsIn, OUTBOX_INDEX } from './outbox.ts';
 import { requireOwned } from './owner.ts';
 import { PayloadReader } from './payload-reader.ts';
 import type { PayloadStores } from './payload-stores.ts';
-import { type PresentRow, type ReadPlan, readPlan } from './read-plan.ts';
+import { type PlanContext, type PresentRow, type ReadPlan, readPlan, wholeFinish } from './read-plan.ts';
 import { inState, type Row, rowOf, stillThere } from './row.ts';
 import { type SweepCounts, type SweepRun, sweepObjects } from './sweep-objects.ts';
 import { type Offloading, UPLOAD_DEADLINE_MS } from './upload-row.ts';
@@ -76,7 +78,8 @@ const FLUSH_DEADLINE_MS = 60_000;
 
 /** Keeps the payloads of one collection in object storage, and fetches them where they are needed. */
 export class PayloadTier {
-  readonly map: PayloadMap;
+  /** What the server can be asked for. */
+  readonly kept: KeptPaths;
   readonly #target: Offloading;
   readonly #clock: Clock;
   readonly #versioning: boolean;
@@ -90,9 +93,10 @@ export class PayloadTier {
   constructor(collection: TierCollection, options: TierOptions) {
     const { head, versions, bson, clock, versioning, tenantField } = collection;
     const { stores, map, prefix, tenant, batchWindowMs, leftOnes } = options;
-    this.map = map;
+    this.kept = new KeptPaths(head, map);
     const address = { prefix, collection: head.collectionName, tenant };
-    this.#target = { head, versions, bson, stores, map, address, isShared: tenantField !== undefined, leftOnes };
+    const isShared = tenantField !== undefined;
+    this.#target = { head, versions, bson, stores, map, kept: this.kept, address, isShared, leftOnes };
     this.#clock = clock;
     this.#versioning = versioning;
     this.#options = options;
@@ -113,8 +117,16 @@ export class PayloadTier {
     const { head, versions } = this.#target;
     const collections = this.#versioning ? [head, versions] : [head];
     await Promise.all(collections.map((one) => one.createIndex(keys, options)));
+    await this.kept.refresh();
+    if (this.kept.isLacking) await this.kept.widen(async () => !(await this.#hasProcessed()));
     await this.#ownedSoon();
     this.drain();
+  }
+
+  async #hasProcessed(): Promise<boolean> {
+    const { head, versions } = this.#target;
+    const found = [head, versions].map((one) => one.findOne(PROCESSED, { projection: { _id: 1 } }));
+    return (await Promise.all(found)).some((row) => row !== null);
   }
 
   /** Whether writes are to wait until their payload is stored. */
@@ -130,7 +142,12 @@ export class PayloadTier {
   /** For how long an upload that is under way may still put an object. */
   readonly uploadDeadlineMs = UPLOAD_DEADLINE_MS;
 
-  /** Puts versions from before payloads were kept into the outbox. */
+  /**
+   * Puts versions from before payloads were kept into the outbox, and into MongoDB what is to stay there of those that
+   * have left it.
+   *
+   * @throws StorageError in the end, if some of them cannot be read
+   */
   async takeOver(): Promise<void> {
     const { head, versions } = this.#target;
     const older = { '_system.ov': { $exists: true }, '_system.state': { $exists: false } };
@@ -138,6 +155,7 @@ export class PayloadTier {
     await head.updateMany(older as never, update, MAJORITY);
     await versions.updateMany({ ...older, '_system.deleted': { $ne: true } } as never, update, MAJORITY);
     this.drain();
+    await this.kept.widen(() => markAgain(this.#target, (row) => this.present(row)));
   }
 
   /** Stores what is left in the outbox, without anyone waiting for it. */
@@ -165,6 +183,18 @@ export class PayloadTier {
   async flush(deadlineMs = FLUSH_DEADLINE_MS): Promise<void> {
     await this.#within(deadlineMs, this.#uploader.hurry(), { committed: false });
     await this.#markWhatIsDue();
+  }
+
+  /** Version records as they are to come back into the collection, which keeps more than when they left it. */
+  async returning(records: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+    const map = await this.kept.returning();
+    if (map === undefined) return records;
+    const { bson } = this.#target;
+    const one = async (bytes: Uint8Array) => {
+      const row = rowOf(bson, bytes, false);
+      return row.system.state === 'processed' ? partAgain(row, await this.whole(bytes), map) : bytes;
+    };
+    return Promise.all(records.map(one));
   }
 
   /** The row with all of its document. */
@@ -262,27 +292,34 @@ export class PayloadTier {
   }
 
   requireFilter(operation: string, filter: RawDocument): void {
-    requireCovered(this.#target.head.collectionName, this.map, operation, pathsOfFilter(filter));
+    requireCovered(this.#target.head.collectionName, this.kept, operation, pathsOfFilter(filter));
   }
 
   requireSort(operation: string, sort: unknown): void {
-    requireCovered(this.#target.head.collectionName, this.map, operation, pathsOfSort(sort));
+    requireCovered(this.#target.head.collectionName, this.kept, operation, pathsOfSort(sort));
   }
 
   requirePath(operation: string, path: string): void {
-    requireCovered(this.#target.head.collectionName, this.map, operation, [path]);
+    requireCovered(this.#target.head.collectionName, this.kept, operation, [path]);
   }
 
   /** How documents are read for a projection. */
   readPlan(projection: RawDocument | undefined, visible: boolean, kept?: readonly string[]): ReadPlan {
-    const { head } = this.#target;
-    const context = {
-      map: this.map,
-      collection: head.collectionName,
-      present: (row: Uint8Array) => this.present(row),
-      project: (documents: readonly Uint8Array[], asked: RawDocument) => this.#projectedByServer(documents, asked),
+    return readPlan(this.#planContext(), projection, visible, kept);
+  }
+
+  /** A cursor over rows that a pipeline has let through as they are, which gives whole documents. */
+  finishingWhole(cursor: mongo.AggregationCursor, visible: boolean): mongo.AggregationCursor {
+    return finishing(this.#target.bson, cursor, wholeFinish(this.#planContext(), visible));
+  }
+
+  #planContext(): PlanContext {
+    return {
+      kept: this.kept,
+      collection: this.#target.head.collectionName,
+      present: (row) => this.present(row),
+      project: (documents, asked) => this.#projectedByServer(documents, asked),
     };
-    return readPlan(context, projection, visible, kept);
   }
 
   /** A cursor that gives what a plan makes of its rows. */
@@ -374,3 +411,5 @@ export class PayloadTier {
     return (await db.aggregate(stages, { raw: true }).toArray()) as unknown as Uint8Array[];
   }
 }
+
+const PROCESSED = { '_system.state': 'processed' } as mongo.Filter<RawDocument>;

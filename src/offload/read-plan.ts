@@ -2,7 +2,7 @@ import { findElement } from '../bson/elements.ts';
 import { withElement, withoutField } from '../bson/rebuild.ts';
 import { ConfigError } from '../errors.ts';
 import { coveredBy, projectionPaths } from '../payload/covered-by.ts';
-import type { PayloadMap } from '../payload/payload-map.ts';
+import type { KeptPart } from '../payload/kept-part.ts';
 import { isProcessed } from '../system/bookkeeping.ts';
 import { hideInProjection, isAggregationSlice, isExclusion } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
@@ -25,7 +25,7 @@ export interface PresentRow {
 
 /** What a plan takes to be carried out. */
 export interface PlanContext {
-  readonly map: PayloadMap;
+  readonly kept: KeptPart;
   readonly collection: string;
   /** Undefined where the document is gone meanwhile. */
   readonly present: (row: Uint8Array) => Promise<PresentRow | undefined>;
@@ -47,7 +47,7 @@ export function readPlan(
   kept: readonly string[] = [],
 ): ReadPlan {
   const asked = projection === undefined || Object.keys(projection).length === 0 ? undefined : projection;
-  const isInline = asked === undefined ? coveredBy(context.map, ['']) : isCovered(context.map, asked);
+  const isInline = asked === undefined ? coveredBy(context.kept, ['']) : isCovered(context.kept, asked);
   if (isInline) return { projection: visible ? projection : hideInProjection(projection), finish: undefined };
   if (asked === undefined) return { projection, finish: finishing(context, { visible, kept, project: undefined }) };
   refuseFindOperators(context.collection, asked);
@@ -63,6 +63,11 @@ export function readPlan(
   return { projection: excludes ? rest : { ...rest, _system: 1 }, finish };
 }
 
+/** What makes documents of rows that a pipeline has let through as they are. */
+export function wholeFinish(context: PlanContext, visible: boolean): Finish {
+  return finishing(context, { visible, kept: [], project: undefined });
+}
+
 function isOfSystem(path: string): boolean {
   return path === '_system' || path.startsWith('_system.');
 }
@@ -72,11 +77,11 @@ function isZero(value: unknown): boolean {
 }
 
 /** Operators on the fields that they name, which nothing but a find has. */
-function isCovered(map: PayloadMap, projection: RawDocument): boolean {
+function isCovered(kept: KeptPart, projection: RawDocument): boolean {
   const named = Object.entries(projection).map(([path, value]): [string, unknown] => {
     return [path.replace(/\.\$$/, ''), isFindOperator(path, value) ? 1 : value];
   });
-  return coveredBy(map, projectionPaths(Object.fromEntries(named)));
+  return coveredBy(kept, projectionPaths(Object.fromEntries(named)));
 }
 
 function isFindOperator(path: string, value: unknown): boolean {

@@ -11,6 +11,7 @@ import { isRowId } from '../row-id.ts';
 import type { BlobReference, Bson, PayloadReference, RawDocument, SystemFields } from '../types.ts';
 import { isCondemned } from './condemned.ts';
 import { flipState } from './flip-state.ts';
+import type { KeptPaths } from './kept-paths.ts';
 import type { PayloadStores } from './payload-stores.ts';
 import { keysOf, type Referring } from './references.ts';
 import { documentOf, type Row, stillThere, versionOf } from './row.ts';
@@ -24,6 +25,7 @@ export interface Offloading {
   readonly bson: Bson;
   readonly stores: PayloadStores;
   readonly map: PayloadMap;
+  readonly kept: KeptPaths;
   /** What the keys of all objects of the collection have in common. */
   readonly address: Pick<VersionAddress, 'prefix' | 'collection' | 'tenant'>;
   /** Whether tenants share the collection: then the id tells whose a document is. */

@@ -7,12 +7,15 @@ export const WHOLE_DOCUMENT = '';
  * Whether the part of a document that stays in Mongo answers for all of these paths: as conditions, in a sort, or in a
  * projection. The whole document is covered by no part of it.
  */
-export function coveredBy(map: PayloadMap, paths: readonly string[]): boolean {
+export function coveredBy(map: Pick<PayloadMap, 'indexed' | 'blobPaths'>, paths: readonly string[]): boolean {
   return uncovered(map, paths).length === 0;
 }
 
 /** The paths for which the payload is needed. */
-export function uncovered({ indexed, blobPaths }: PayloadMap, paths: readonly string[]): readonly string[] {
+export function uncovered(
+  { indexed, blobPaths }: Pick<PayloadMap, 'indexed' | 'blobPaths'>,
+  paths: readonly string[],
+): readonly string[] {
   return paths.filter((path) => {
     if (path === WHOLE_DOCUMENT) return indexed !== undefined || blobPaths.length > 0;
     if (isWithin(path, '_id') || isWithin(path, '_system')) return false;

@@ -32,6 +32,7 @@ export interface PayloadMap {
   /** Undefined where all stays but the blobs. */
   readonly indexed: readonly string[] | undefined;
   readonly indexedTree: PathTree<true> | undefined;
+  readonly blobs: ReadonlyMap<string, BlobRules>;
   readonly blobPaths: readonly string[];
   readonly blobTree: PathTree<BlobRules>;
 }
@@ -46,13 +47,25 @@ export function payloadMap({ indexed = [], base64 = {} }: PayloadOptions): Paylo
   for (const path of [...indexed, ...blobPaths]) assertPath(path);
   assertNoOverlap(blobPaths);
   for (const path of indexed) assertNoBlob(path, blobPaths);
-  const blobs = Object.entries(base64).map(([path, options]) => [path.split('.'), resolveBlob(path, options)] as const);
+  const blobs = Object.entries(base64).map(([path, options]) => [path, resolveBlob(path, options)] as const);
+  return mapOf(indexed.length === 0 ? undefined : [...indexed], new Map(blobs));
+}
+
+/** A map that keeps another part of documents: of its blobs those that leave in that way too. */
+export function keepingPart(
+  { blobs }: PayloadMap,
+  { indexed, blobPaths }: Pick<PayloadMap, 'indexed' | 'blobPaths'>,
+): PayloadMap {
+  return mapOf(indexed, new Map([...blobs].filter(([path]) => blobPaths.includes(path))));
+}
+
+function mapOf(indexed: readonly string[] | undefined, blobs: ReadonlyMap<string, BlobRules>): PayloadMap {
   return Object.freeze({
-    indexed: indexed.length === 0 ? undefined : [...indexed],
-    indexedTree:
-      indexed.length === 0 ? undefined : pathTree(outermost(indexed).map((path) => [path.split('.'), true as const])),
-    blobPaths,
-    blobTree: pathTree(blobs),
+    indexed,
+    indexedTree: indexed && pathTree(outermost(indexed).map((path) => [path.split('.'), true as const])),
+    blobs,
+    blobPaths: [...blobs.keys()],
+    blobTree: pathTree([...blobs].map(([path, rules]) => [path.split('.'), rules] as const)),
   });
 }
 

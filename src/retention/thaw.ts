@@ -19,6 +19,8 @@ const USED_MS = 600_000;
 export async function thaw(store: Store, manifest: Manifest): Promise<void> {
   const records = await readIfCurrent(store, manifest);
   if (records === undefined) return;
+  const bodies = records.map(({ bytes }) => bytes);
+  const returning = (await store.payload?.returning(bodies)) ?? bodies;
   const keys = records.map(({ id, ov }) => ({ id, ov }));
   await inTransaction(
     store,
@@ -31,9 +33,9 @@ export async function thaw(store: Store, manifest: Manifest): Promise<void> {
       // A foreign writer may have had numbers begin anew.
       const taken = store.versions.find({ _id: { $in: keys as never[] } }, { projection: { _id: 1 }, session });
       const isTaken = new Set((await taken.toArray()).map(({ _id }) => idKey(_id)));
-      const missing = records.filter((_, index) => !isTaken.has(idKey(keys[index])));
+      const missing = returning.filter((_, index) => !isTaken.has(idKey(keys[index])));
       if (missing.length === 0) return;
-      const rows = missing.map(({ bytes }) => marked(store, bytes));
+      const rows = missing.map((bytes) => marked(store, bytes));
       await store.versions.insertMany(rows as never[], { session, forceServerObjectId: true });
     },
     0,

@@ -1,4 +1,5 @@
-import { beforeEach, expect, test } from 'vitest';
+import type { Connection } from 'mongoose';
+import { afterAll, beforeEach, expect, inject, test } from 'vitest';
 import { type ChronosModelType, chronos } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 import { retain } from '../support/retain.ts';
@@ -20,18 +21,24 @@ const clock = { ms: START, now: () => new Date(clock.ms) };
 const [json, content, versions] = ['json', 'content', 'versions'].map(
   (name) => new SwitchedStore(`memory ${name}`),
 ) as [SwitchedStore, SwitchedStore, SwitchedStore];
-const schema = new mongoose.Schema<File, ChronosModelType<File>>(
-  { _id: String, title: String, body: String, file: String } as never,
-  { collection: 'files', versionKey: false } as never,
-);
-schema.plugin(chronos, {
-  clock,
-  indexed: ['title'],
-  base64: { file: { contentType: 'text/plain' } },
-  payload: { json, content, prefix: 'app' },
-  retention: { days: 10, rollUp: { versions } },
-});
-const Files = mongoose.model<File, ChronosModelType<File>>('File', schema);
+function filesOn(connection: Connection, indexed: string[]) {
+  const schema = new mongoose.Schema<File, ChronosModelType<File>>(
+    { _id: String, title: String, body: String, file: String } as never,
+    { collection: 'files', versionKey: false } as never,
+  );
+  schema.plugin(chronos, {
+    clock,
+    indexed,
+    base64: { file: { contentType: 'text/plain' } },
+    payload: { json, content, prefix: 'app' },
+    retention: { days: 10, rollUp: { versions } },
+  });
+  return connection.model<File, ChronosModelType<File>>('File', schema);
+}
+
+const Files = filesOn(mongoose.connection, ['title']);
+const other = await mongoose.createConnection(inject('mongoUri'), { dbName: mongoose.connection.name }).asPromise();
+afterAll(() => other.close());
 const confirm = true;
 const day = (n: number) => new Date(START + n * DAY);
 
@@ -85,4 +92,15 @@ test('what is not stored yet stays, with all that follows it', async () => {
   json.isOn = true;
   await Files.flush();
   expect(await retain(Files)).toMatchObject({ rolledUp: 3 });
+});
+
+test('rolled up versions are found by a path that is indexed since', async () => {
+  for (let n = 0; n < 4; n++) await write(n);
+  await Files.flush();
+  await Files.markItemAsProcessed('a', { confirm });
+  clock.ms = START + 60 * DAY;
+  expect(await retain(Files)).toMatchObject({ rolledUp: 3 });
+  const Later = filesOn(other, ['title', 'body']);
+  await Later.adopt();
+  expect(await Later.asOf(day(1)).countDocuments({ body: 'body 1' })).toBe(1);
 });
