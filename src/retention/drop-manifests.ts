@@ -58,7 +58,8 @@ export async function dropManifests(
     else {
       const also = async (session: Parameters<typeof noteChange>[1]) => {
         await noteChange(store, session, endOf(taken));
-        return (await heldAmong(store, ids, session)).size === held.size;
+        const now = await heldAmong(store, ids, session);
+        return now.size === held.size && [...now].every((key) => held.has(key));
       };
       dropped += (await takeOut(store, manifest, isTaken, also)) ?? 0;
     }
