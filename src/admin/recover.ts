@@ -22,7 +22,7 @@ export interface RecoverReport extends VerifyReport {
  * deletion is on record. What is lost stays lost, and is marked as a gap. Versions are never rewritten: other damage to
  * the history collection is left as it is and reported.
  *
- * Erasures that were cut short are finished. Any other crash needs no repair, since heads and versions are written in one
+ * Erasures that were cut short are finished, as far as this model has the object storage for it. Any other crash needs no repair, since heads and versions are written in one
  * transaction. Doing it again writes nothing. Objects are for `verify()` to look at.
  */
 export async function recover(store: Store, ids?: IdRange): Promise<RecoverReport> {
@@ -34,7 +34,8 @@ export async function recover(store: Store, ids?: IdRange): Promise<RecoverRepor
   };
   const erasures = await erasuresUnderWay(store, ids);
   await finishErasures(store, erasures);
-  if (erasures.length > 0) count('unfinished-erasure', erasures.length);
+  const finished = erasures.length - (await erasuresUnderWay(store, ids)).length;
+  if (finished > 0) count('unfinished-erasure', finished);
   const { counts } = await verify(store, { limit: 0, objects: false }, ids);
   if (counts['missing-index'] !== undefined) {
     forgetVersions(store);

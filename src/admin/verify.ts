@@ -51,7 +51,7 @@ const HARMLESS: ReadonlySet<FindingKind> = new Set(['gap', 'implicit-collection'
 export async function verify(store: Store, options: VerifyOptions = {}, ids?: IdRange): Promise<VerifyReport> {
   const report = new Report(options.limit ?? MAX_LISTED);
   for (const finding of await judgeCollection(store)) report.add(finding);
-  for (const erasure of await erasuresUnderWay(store, ids)) report.add(unfinished(erasure));
+  for (const erasure of await erasuresUnderWay(store, ids)) report.add(unfinished(store, erasure));
   const objects = objectCheck(store, options.objects, (finding) => report.add(finding));
   for await (const history of allHistories(store, (row) => report.add(orphan(row)), ids)) {
     report.count(history);
@@ -152,8 +152,10 @@ function shown(finding: Finding): Finding {
   return 'id' in finding ? { ...finding, id: shownId(finding.id) } : finding;
 }
 
-function unfinished({ id, ov }: Erasure): Finding {
-  return { kind: 'unfinished-erasure', id, ov, detail: `Erased up to version ${ov}, but not yet everywhere` };
+function unfinished(store: Store, { id, ov, objects }: Erasure): Finding {
+  const isForOthers = objects === true && store.objects === undefined;
+  const rest = isForOthers ? ': its objects are for a model that has payload' : '';
+  return { kind: 'unfinished-erasure', id, ov, detail: `Erased up to version ${ov}, but not yet everywhere${rest}` };
 }
 
 function orphan(id: unknown): Finding {

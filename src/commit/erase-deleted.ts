@@ -23,6 +23,8 @@ interface End {
   readonly last: Pick<PastLife, 'ov' | 'from'>;
   /** How many records of it there may be. */
   readonly records: number;
+  /** Whether it may have objects, be it by another process. */
+  readonly objects: boolean;
 }
 
 /** Records that go in one transaction. Those of further documents go right after it. */
@@ -46,8 +48,8 @@ export async function eraseDeleted(store: Store, tx: Transaction, deleted: reado
     );
   }
   const held = await heldNotes(store, tx, idsOf(ends));
-  const isKeptElsewhere = store.objects !== undefined || store.retention?.rollUp !== undefined;
-  const isLeft = (end: End) => isKeptElsewhere || !now.has(end) || held(end.id);
+  const isRolledUp = store.retention?.rollUp !== undefined;
+  const isLeft = (end: End) => end.objects || isRolledUp || !now.has(end) || held(end.id);
   const left = ends.filter(isLeft).map((end) => erasureOf(end, !store.versioning && now.has(end)));
   await noteErasures(store, tx, left);
   await passNotes(store, tx, idsOf(ends.filter((end) => !isLeft(end))));
@@ -62,7 +64,9 @@ export async function eraseObjectsOf(store: Store, tx: Transaction, deleted: rea
   if (store.objects === undefined) return;
   const erasures = deleted.flatMap(({ pre: { id, system } }): Erasure[] => {
     const { ov, sole, incarnation } = system;
-    return sole === true ? [{ id, ov, only: { incarnation: incarnation ?? null, keys: keysOf(system) } }] : [];
+    return sole === true
+      ? [{ id, ov, objects: true, only: { incarnation: incarnation ?? null, keys: keysOf(system) } }]
+      : [];
   });
   await noteErasures(store, tx, erasures);
   if (erasures.length > 0) tx.after.push(() => finishDeleted(store, erasures));
@@ -77,7 +81,8 @@ async function endsOf(store: Store, tx: Transaction, deleted: readonly Deleted[]
     const record = records.get(idKey(id));
     const past = record === undefined ? undefined : lastBefore(record);
     const last = past !== undefined && past.ov > system.ov ? past : { ov: system.ov, from: system.updatedAt };
-    return { id, stamp, last, records: record === undefined ? 0 : record.ov + 1 };
+    const objects = store.objects !== undefined || system.state !== undefined;
+    return { id, stamp, last, records: record === undefined ? 0 : record.ov + 1, objects };
   });
 }
 
@@ -98,9 +103,9 @@ function proofOf(store: Store, { id, last, stamp }: End): Map<string, unknown> {
   return tombstoneRecord(store, id, proofOfErasure(last, { ...stamp, op: 'ERASE', offloads: false }));
 }
 
-function erasureOf({ id, last, stamp }: End, recordsGone: boolean): Erasure {
+function erasureOf({ id, last, stamp, objects }: End, recordsGone: boolean): Erasure {
   const { ov, from = stamp.at } = last;
-  return { id, ov: ov + 1, at: new Date(Math.max(from.getTime(), stamp.at.getTime())), recordsGone };
+  return { id, ov: ov + 1, at: new Date(Math.max(from.getTime(), stamp.at.getTime())), recordsGone, objects };
 }
 
 function idsOf(ends: readonly End[]): unknown[] {

@@ -1,5 +1,6 @@
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import { MAJORITY } from '../system/majority.ts';
+import type { SystemFields } from '../types.ts';
 import type { Filter } from './captured-write.ts';
 import {
   areErasuresWaiting,
@@ -14,6 +15,7 @@ import { requireNoneHeld } from './held.ts';
 import { insertRecords } from './insert-records.ts';
 import { ensureOperations } from './operations.ts';
 import { lastBefore, lastRecords } from './past-life.ts';
+import { withoutPayload } from './payload-away.ts';
 import { proofOfErasure, type Stamp } from './stamp.ts';
 import type { Store } from './store.ts';
 import { inTransaction, type Transaction } from './transaction.ts';
@@ -46,6 +48,7 @@ const AT_ONCE = 500;
  * last record, and whoever remembers it the note: of two such transactions the server lets one commit, and the other
  * comes again and finds the proof. What was read before and comes later is refused by the number in the proof.
  *
+ * @throws ConfigError for a document that has objects, where there is no object storage to take them from
  * @returns what is to be finished, and how many versions are gone; undefined where there is nothing to erase
  */
 export async function beginErasure(
@@ -64,10 +67,16 @@ export async function beginErasure(
     const versions = await eraseNewest(store, tx, id);
     if (store.versioning) await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
     const recordsGone = !store.versioning && versions < AT_ONCE;
-    const erasure = { id, ov: proof.ov, at: proof.updatedAt ?? at, recordsGone };
+    const objects = store.objects !== undefined;
+    const erasure = { id, ov: proof.ov, at: proof.updatedAt ?? at, recordsGone, objects };
     await noteErasure(store, tx, erasure);
     return { erasure, versions };
   });
+}
+
+/** @throws ConfigError for a version that may be in object storage, where there is none to take it from */
+function requireErasable(store: Store, state: unknown): void {
+  if (store.objects === undefined && state !== undefined) throw withoutPayload(store, 'erase');
 }
 
 /** Where a document's life ended or stands; undefined where nothing is left to be erased. */
@@ -77,7 +86,8 @@ async function lastLife(store: Store, tx: Transaction, id: unknown) {
   const [record] = await lastRecords(store, tx, [id]);
   const past = record === undefined ? undefined : lastBefore(record);
   if (head === null) return record?.op === 'ERASE' ? undefined : past;
-  const { ov, updatedAt } = systemOfBytes(store.bson, head);
+  const { ov, updatedAt, state } = systemOfBytes(store.bson, head);
+  requireErasable(store, state);
   // A foreign writer may have put the number of the head back.
   return past !== undefined && past.ov > ov ? past : { ov, from: updatedAt };
 }
@@ -85,8 +95,14 @@ async function lastLife(store: Store, tx: Transaction, id: unknown) {
 async function eraseNewest(store: Store, tx: Transaction, id: unknown): Promise<number> {
   const { session } = tx;
   const { deletedCount } = await store.head.deleteOne({ _id: { $eq: id as never } }, { session });
-  const newest = { projection: { '_id.ov': 1 }, sort: { '_id.ov': -1 }, limit: AT_ONCE, session } as const;
+  const newest = {
+    projection: { '_id.ov': 1, '_system.state': 1 },
+    sort: { '_id.ov': -1 },
+    limit: AT_ONCE,
+    session,
+  } as const;
   const records = await store.versions.find(contentOf(id), newest).toArray();
+  for (const { _system } of records) requireErasable(store, (_system as SystemFields | undefined)?.state);
   const oldest = (records.at(-1)?._id as { ov: number } | undefined)?.ov;
   if (oldest === undefined) return deletedCount;
   const filter = { ...contentOf(id), '_id.ov': { $gte: oldest } } as Filter;
@@ -99,6 +115,8 @@ async function eraseNewest(store: Store, tx: Transaction, id: unknown): Promise<
  *
  * Uploads that are under way may put objects afterwards: those are looked for once more when they have ended, by this
  * process if it lives so long, else by the next one that finishes erasures.
+ *
+ * Who has no object storage leaves the notes of documents that have objects.
  */
 export async function finishErasures(store: Store, erasures: readonly Erasure[]): Promise<Erased> {
   if (erasures.length === 0) return { versions: 0, results: 0, objects: 0, retained: 0 };
@@ -162,6 +180,7 @@ async function eraseObjects({ objects: owned }: Store, erasures: readonly Erasur
   let objects = 0;
   let retained = 0;
   for (const erasure of erasures) {
+    if (owned === undefined && erasure.objects === true) continue;
     const found = await owned?.erase(erasure.id, erasure.ov, erasure.only);
     objects += found?.removed ?? 0;
     retained += found?.retained ?? 0;

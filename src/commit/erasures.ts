@@ -21,6 +21,8 @@ export interface Erasure {
   readonly recordsGone?: boolean | undefined;
   /** Whether it is done but for the objects that came after it. */
   readonly isAgain?: boolean;
+  /** Whether it has objects, which who has no object storage cannot take away. */
+  readonly objects?: boolean;
   /** The objects that are to go, where nothing else is. */
   readonly only?: OwnObjects | undefined;
 }
@@ -28,7 +30,7 @@ export interface Erasure {
 /**
  * Erasures and remembered results meet at a note in `<collection>_locks`, whose id is the digest of the document's:
  *
- *     { _id: Binary(sha256 of the id), erase: { id: <its _id>, ov: 7, at: <when> } }   an erasure that is under way
+ *     { _id: Binary(sha256 of the id), erase: { id: <its _id>, ov: 7, at: <when>, … } }   an erasure that is under way
  *     { _id: Binary(sha256 of the id), erase: { … }, again: <when> }           one that is done, but for uploads under way
  *     { _id: Binary(sha256 of the id), holds: 2, at: <when> }              a result that shows the document is remembered
  *
@@ -142,7 +144,8 @@ async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
     const only = fieldOf(erase, 'only') as OwnObjects | undefined;
     const at = fieldOf(erase, 'at') as Date | undefined;
     const recordsGone = fieldOf(erase, 'recordsGone') === true;
-    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')), at, recordsGone, isAgain, only };
+    const objects = fieldOf(erase, 'objects') === true;
+    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')), at, recordsGone, isAgain, objects, only };
   });
 }
 

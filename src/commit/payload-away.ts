@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { PayloadIntegrityError, PayloadMissingError, StorageError } from '../errors.ts';
+import { ConfigError, PayloadIntegrityError, PayloadMissingError, StorageError } from '../errors.ts';
 import {
   type BulkItem,
   type CapturedDelete,
@@ -50,6 +50,13 @@ export function requireInline({ payload }: Store, write: Exclude<BulkItem, Captu
   payload.requireSort('sort', write.options.sort);
 }
 
+/** What a write is told that meets what another model has put into object storage. */
+export function withoutPayload({ head }: Store, what: 'write' | 'erase'): ConfigError {
+  return new ConfigError({
+    message: `Cannot ${what} a document of ${head.collectionName}: some of it is in object storage, and this model has none. Apply the plugin with the payload of the model that has stored it`,
+  });
+}
+
 /** Whether an error says that the payload of some document could not be had. */
 export function isAboutPayload(error: unknown): boolean {
   if (error instanceof StorageError) return !error.committed;
@@ -64,9 +71,10 @@ const ATTEMPTS = 10;
  * put back. The transaction it runs in sees to it that nobody takes them away in between.
  *
  * @param session of a transaction that goes on, if the write runs in one
+ * @throws ConfigError where there is no object storage to fetch them from
  */
 export async function withPayloads<T>(
-  { payload }: Store,
+  store: Store,
   session: mongo.ClientSession | undefined,
   write: () => Promise<T>,
 ): Promise<T> {
@@ -74,8 +82,9 @@ export async function withPayloads<T>(
     try {
       return await write();
     } catch (error) {
-      if (!(error instanceof PayloadAway) || payload === undefined || attempt === ATTEMPTS) throw error;
-      await payload.bringBack(error.documents, session);
+      if (!(error instanceof PayloadAway) || attempt === ATTEMPTS) throw error;
+      if (store.payload === undefined) throw withoutPayload(store, 'write');
+      await store.payload.bringBack(error.documents, session);
     }
   }
 }

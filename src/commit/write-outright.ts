@@ -1,7 +1,8 @@
 import type { mongo } from 'mongoose';
-import type { CapturedDelete, CapturedUpdate, Outcome } from './captured-write.ts';
+import type { CapturedDelete, CapturedUpdate, Filter, Outcome } from './captured-write.ts';
 import { majority } from './driver-options.ts';
 import { verdict } from './no-change.ts';
+import { needsPayload, withoutPayload } from './payload-away.ts';
 import { results } from './results.ts';
 import { nextSystem } from './stamp.ts';
 import type { Store } from './store.ts';
@@ -25,6 +26,19 @@ export function canWriteOutright(
   return chronos.expectedOv === undefined && chronos.at === undefined && canWriteAtOnce(write);
 }
 
+/** Nothing is looked at before it stands: what another model has put into object storage is not met. */
+function meetingWhole<W extends OperatorUpdate | CapturedDelete>(write: W): W {
+  return { ...write, filter: { ...write.filter, '_system.state': { $ne: 'processed' } } };
+}
+
+/** @throws ConfigError where a write has passed by a document of which only a part is in MongoDB */
+async function requireNoneAway(store: Store, write: OperatorUpdate | CapturedDelete): Promise<void> {
+  const { collation } = write.options;
+  const options = { projection: { _id: 1 }, ...(collation === undefined ? {} : { collation }) };
+  const filter = { ...write.filter, '_system.state': 'processed' } as Filter;
+  if ((await store.head.findOne(filter, options as object)) !== null) throw withoutPayload(store, 'write');
+}
+
 /**
  * Carries out a write in one command, which is atomic by itself. The document is counted on with it, also where nothing
  * has changed: somebody may have read that number by then, and no other version must ever have it.
@@ -33,9 +47,12 @@ export async function writeOutright(store: Store, write: OperatorUpdate | Captur
   const stamp = stampOf(store, {}, write);
   const { writeConcern } = majority(write.options) as { writeConcern: mongo.WriteConcernSettings };
   const bytes = await (write.kind === 'delete'
-    ? remove(store, write, { writeConcern })
-    : swap(store, write, stamp, { writeConcern }));
-  if (bytes === undefined) return results.missed(write);
+    ? remove(store, needsPayload(write) ? meetingWhole(write) : write, { writeConcern })
+    : swap(store, meetingWhole(write), stamp, { writeConcern }));
+  if (bytes === undefined) {
+    if (needsPayload(write)) await requireNoneAway(store, write);
+    return results.missed(write);
+  }
   const pre = preImage(store.bson, bytes);
   if (write.kind === 'delete') return results.deleted(store, write, pre, stamp);
   if (verdict(store.bson, write.change, pre) === 'same') return results.unchanged(store, write, pre);
