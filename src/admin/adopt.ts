@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import { dropHistory } from '../commit/history-collections.ts';
+import { withoutPayload } from '../commit/payload-away.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { MAJORITY } from '../system/majority.ts';
@@ -84,20 +85,38 @@ export async function adopt(store: Store, options: AdoptOptions = {}): Promise<A
 
 /**
  * Takes the bookkeeping off all documents, which leaves an ordinary collection. To be called once nothing writes
- * through the plugin any more: a write would begin a new history.
+ * through the plugin any more: a write would begin a new history. What object storage has of documents is put back into
+ * MongoDB first.
+ *
+ * @throws ConfigError where some of a document is in object storage, and the model has none
  */
 export async function unadopt(store: Store, options: UnadoptOptions = {}): Promise<UnadoptReport> {
   const { batchSize = BATCH_SIZE, onProgress } = options;
   let cleared = 0;
   const marked = store.head.find({ _system: { $exists: true } }, { ...inIdOrder, projection: { _id: 1 } });
   for await (const batch of batchesOf(marked, batchSize)) {
-    const filter: Filter = { _id: { $in: batch.map(({ _id }) => _id) as never[] } };
-    const { modifiedCount } = await store.head.updateMany(filter, { $unset: { _system: 1 } }, MAJORITY);
-    cleared += modifiedCount;
+    cleared += await clear(
+      store,
+      batch.map(({ _id }) => _id),
+    );
     onProgress?.({ done: cleared });
   }
   if (options.dropHistory === true) await dropHistory(store);
   return { cleared };
+}
+
+/** The bookkeeping tells where the rest of a document is: it goes once that is back in MongoDB. */
+async function clear(store: Store, ids: readonly unknown[]): Promise<number> {
+  const among = { _id: { $in: ids as never[] } };
+  for (let cleared = 0; ; ) {
+    const whole = { ...among, '_system.state': { $ne: 'processed' } } as Filter;
+    cleared += (await store.head.updateMany(whole, { $unset: { _system: 1 } }, MAJORITY)).modifiedCount;
+    const away = await store.head.find({ ...among, '_system.state': 'processed' } as Filter, { raw: true }).toArray();
+    if (away.length === 0) return cleared;
+    if (store.payload === undefined) throw withoutPayload(store, 'unadopt');
+    const documents = (away as unknown as Uint8Array[]).map((bytes) => ({ bytes }));
+    await store.payload.bringBack(documents, undefined);
+  }
 }
 
 /** An order that the changes made meanwhile cannot upset. */

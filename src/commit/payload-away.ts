@@ -51,7 +51,7 @@ export function requireInline({ payload }: Store, write: Exclude<BulkItem, Captu
 }
 
 /** What a write is told that meets what another model has put into object storage. */
-export function withoutPayload({ head }: Store, what: 'write' | 'erase'): ConfigError {
+export function withoutPayload({ head }: Store, what: 'write' | 'erase' | 'unadopt'): ConfigError {
   return new ConfigError({
     message: `Cannot ${what} a document of ${head.collectionName}: some of it is in object storage, and this model has none. Apply the plugin with the payload of the model that has stored it`,
   });
