@@ -135,7 +135,7 @@ test('documents from before the plugin and deleted ones are erased too, in any n
   expect(await headsOf(Subject).countDocuments()).toBe(100);
   expect(await recordsOf(Subject).countDocuments({ '_system.op': { $ne: 'ERASE' } })).toBe(0);
   expect(await Subject.verify()).toMatchObject({ ok: true, findings: [] });
-});
+}, 120_000);
 
 test('nothing is erased without confirmation, and a dry run tells what would be', async () => {
   await plant('subject');
