@@ -116,7 +116,8 @@ export async function storedVersion(
 /** The version that has left the collection. @throws BeyondRetentionError if it was dropped */
 async function leftVersion(store: Store, id: unknown, asked: number | Point): Promise<StoredVersion | undefined> {
   const bytes = await leftRecord(store, id, asked);
-  return bytes === undefined ? undefined : storedRecord(store, await whole(store, bytes));
+  const document = bytes === undefined ? undefined : await present(store, bytes);
+  return document === undefined ? undefined : storedRecord(store, document);
 }
 
 /**
@@ -184,7 +185,8 @@ export async function deletedVersion(
   const bytes = await find({ '_id.ov': { $lt: system.ov }, '_system.deleted': { $ne: true } });
   const isLast = bytes !== null && systemOfBytes(store.bson, bytes).ov === system.ov - 1;
   const last = (isLast ? undefined : await leftRecord(store, id, system.ov - 1)) ?? bytes;
-  return last === null ? undefined : { system, bytes: await whole(store, last), isHead: false };
+  const document = last === null ? undefined : await present(store, last);
+  return document === undefined ? undefined : { system, bytes: document, isHead: false };
 }
 
 function storedRecord(store: Store, bytes: Uint8Array): StoredVersion {
@@ -199,8 +201,7 @@ async function findRaw(
 ): Promise<Uint8Array | undefined> {
   const found = await collection.findOne(filter, { raw: true, ...inSession(session) });
   if (found === null) return undefined;
-  const bytes = found as unknown as Uint8Array;
-  return store.payload === undefined ? bytes : (await store.payload.present(bytes))?.document;
+  return present(store, found as unknown as Uint8Array);
 }
 
 /** A row with what of its document is in object storage. */
@@ -208,18 +209,24 @@ export async function whole({ payload }: Store, bytes: Uint8Array): Promise<Uint
   return payload === undefined ? bytes : payload.whole(bytes);
 }
 
+/** The same; undefined for one that is gone, because it was erased since it was read. */
+async function present({ payload }: Store, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  return payload === undefined ? bytes : (await payload.present(bytes))?.document;
+}
+
 /** Rows that are put together at once. */
 const WHOLE_AHEAD = 16;
 
 async function* wholeInOrder(store: Store, rows: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
-  const ahead: Promise<Uint8Array>[] = [];
+  const ahead: Promise<Uint8Array | undefined>[] = [];
+  const first = async () => [(await ahead.shift()) ?? []].flat();
   for await (const row of rows) {
-    const next = whole(store, row as Uint8Array);
+    const next = present(store, row as Uint8Array);
     next.catch(() => undefined);
     ahead.push(next);
-    if (ahead.length >= (store.payload === undefined ? 1 : WHOLE_AHEAD)) yield (await ahead.shift()) as Uint8Array;
+    if (ahead.length >= (store.payload === undefined ? 1 : WHOLE_AHEAD)) yield* await first();
   }
-  for (const rest of ahead) yield await rest;
+  while (ahead.length > 0) yield* await first();
 }
 
 function inSession(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {
@@ -228,7 +235,7 @@ function inSession(session: mongo.ClientSession | undefined): { session?: mongo.
 
 /** The same store for reading, with rows that are put together in another way than whole. */
 export function readingBy(store: Store, whole: (row: Uint8Array) => Uint8Array | Promise<Uint8Array>): Store {
-  const present = async (row: Uint8Array) => ({ row, document: await whole(row) });
+  const present = (row: Uint8Array) => store.payload?.present(row, whole);
   return Object.create(store, { payload: { value: { whole, present } } }) as Store;
 }
 

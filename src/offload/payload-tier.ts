@@ -4,13 +4,15 @@ import type { Clock } from '../clock.ts';
 import { ConfigError, DocumentTooLargeError, PayloadMissingError, StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
+import { systemOfBytes } from '../system/bookkeeping.ts';
 import { MAJORITY } from '../system/majority.ts';
-import type { BlobReference, Bson, RawDocument, SystemFields } from '../types.ts';
+import type { BlobReference, Bson, RawDocument, SystemFields, VersionFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
 import { type ErasedObjects, eraseObjects, type OwnObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
 import { flipState } from './flip-state.ts';
 import { objectsOf, type ReferredObject } from './inspect-objects.ts';
+import { isErased } from './is-erased.ts';
 import { KeptPaths } from './kept-paths.ts';
 import { markAgain, partAgain } from './mark-again.ts';
 import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperseded } from './mark-processed.ts';
@@ -59,6 +61,9 @@ export interface TierCollection {
   /** The field that names the tenant of a document, where tenants share the collection. */
   readonly tenantField?: string | undefined;
 }
+
+/** Puts a row together with what of it is in object storage. */
+type ReadRow = (row: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 /** A document that a write has met, of which only a part is in MongoDB. */
 interface Away {
@@ -214,23 +219,34 @@ export class PayloadTier {
 
   /**
    * A row with all of its document. Where no versions are kept, its objects go when another version takes its place: then
-   * it is that one; undefined where the document is gone altogether.
+   * it is that one; undefined where the document is gone altogether, or was erased meanwhile.
+   *
+   * @param read puts a row together
    */
-  async present(row: Uint8Array): Promise<PresentRow | undefined> {
+  async present(row: Uint8Array, read: ReadRow = (one) => this.whole(one)): Promise<PresentRow | undefined> {
     let current = row;
     for (;;) {
       try {
-        return { row: current, document: await this.#reader.whole(current) };
+        return { row: current, document: await read(current) };
       } catch (error) {
-        const id = topLevel(this.#target.bson, current, '_id');
-        if (this.#versioning || !(error instanceof PayloadMissingError) || id === undefined) throw error;
-        const next = await this.#target.head.findOne({ _id: { $eq: id as never } }, { raw: true });
-        if (next === null) return undefined;
-        const bytes = next as unknown as Uint8Array;
-        if (Buffer.compare(bytes, current) === 0) throw error;
-        current = bytes;
+        if (!(error instanceof PayloadMissingError)) throw error;
+        const next = await this.#byNow(current);
+        if (next === undefined) return undefined;
+        if (Buffer.compare(next, current) === 0) throw error;
+        current = next;
       }
     }
+  }
+
+  /** What has become of a row whose objects are missing: itself, where nothing tells that they may be. */
+  async #byNow(row: Uint8Array): Promise<Uint8Array | undefined> {
+    const { bson, head } = this.#target;
+    if (topLevel(bson, row, '_id') === undefined) return row;
+    const { until }: VersionFields = systemOfBytes(bson, row);
+    const one = rowOf(bson, row, until === undefined);
+    if (this.#versioning) return (await isErased(this.#target, one)) ? undefined : row;
+    const next = await head.findOne({ _id: { $eq: one.id as never } }, { raw: true, readPreference: 'primary' });
+    return next === null ? undefined : (next as unknown as Uint8Array);
   }
 
   /**

@@ -11,6 +11,7 @@ import { isRowId } from '../row-id.ts';
 import type { BlobReference, Bson, PayloadReference, RawDocument, SystemFields } from '../types.ts';
 import { isCondemned } from './condemned.ts';
 import { flipState } from './flip-state.ts';
+import { isErased } from './is-erased.ts';
 import type { KeptPaths } from './kept-paths.ts';
 import type { PayloadStores } from './payload-stores.ts';
 import { keysOf, type Referring } from './references.ts';
@@ -232,12 +233,6 @@ async function referencesOf({ head, versions }: Offloading, row: Row): Promise<K
     if (found !== null) return (found._system ?? {}) as Known;
   }
   return undefined;
-}
-
-/** Whether a version that is gone was erased, and with it all that may have referred to its objects. */
-async function isErased({ versions }: Offloading, { id, system }: Row): Promise<boolean> {
-  const proof = { '_id.id': id, '_id.ov': { $gt: system.ov }, '_system.op': 'ERASE' } as mongo.Filter<RawDocument>;
-  return (await versions.findOne(proof, { projection: { _id: 1 } })) !== null;
 }
 
 function whereabouts(row: Row): readonly Row[] {
