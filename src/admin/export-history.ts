@@ -12,6 +12,7 @@ import type { Store } from '../commit/store.ts';
 import { fieldOf } from '../commit/version-record.ts';
 import { completeSnapshot } from '../history/retained.ts';
 import { onceAvailable, toldIfExpired } from '../history/snapshot.ts';
+import { readFloor } from '../retention/floor.ts';
 import { portable } from '../system/portable.ts';
 import { BY_ID } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
@@ -117,7 +118,9 @@ class FileWriter {
   async *lines(sides: Sides): AsyncGenerator<string> {
     const { collectionName: collection } = this.#store.head;
     const at = this.#store.clock.now();
-    yield this.#line(JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, collection, at }));
+    const { droppedUntil, droppedCv } = (await readFloor(this.#store, sides.session)) ?? {};
+    const dropped = droppedUntil === undefined ? undefined : { until: droppedUntil, cv: droppedCv };
+    yield this.#line(JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, collection, at, dropped }));
     for await (const { kind, json } of this.#rows(sides)) {
       this.#tally.row(kind);
       yield this.#line(lineOf({ kind, json }));

@@ -4,6 +4,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { createGunzip } from 'node:zlib';
 import { HistoryFileError } from '../errors.ts';
 import type { PayloadStore } from '../payload/payload-store.ts';
+import type { Dropped } from '../retention/floor.ts';
 
 /**
  * A collection with its history as a file: gzip of lines of JSON, documents in the order of their ids, and of each its
@@ -14,6 +15,8 @@ import type { PayloadStore } from '../payload/payload-store.ts';
  *     {"tombstone":{"_id":{"id":"a","ov":1},"_system":{"ov":1,"deleted":true,…}}}
  *     {"head":{"_id":"b","name":"Bea","_system":{"ov":0,…}}}
  *     {"end":{"documents":2,"heads":1,"versions":1,"tombstones":1,"sha256":"<of all lines before>"}}
+ *
+ * The first line says as well up to when retention had dropped versions: `"dropped":{"until":"2025-01-01T…","cv":41}`.
  */
 export const FORMAT = 'mongoose-chronos history';
 export const FORMAT_VERSION = 1;
@@ -75,15 +78,20 @@ const ROW = /^\{"(head|version|tombstone)":(\{.*\})\}$/s;
 /**
  * The rows of a file. That it is whole and unchanged is known only when all of them are read.
  *
+ * @param onDropped told before the first row of what was dropped before the file was made
  * @throws HistoryFileError
  */
-export async function* rowsOfFile(source: AsyncIterable<Uint8Array>, tally: Tally): AsyncGenerator<FileRow> {
+export async function* rowsOfFile(
+  source: AsyncIterable<Uint8Array>,
+  tally: Tally,
+  onDropped: (dropped: Dropped) => void,
+): AsyncGenerator<FileRow> {
   let line = 0;
   let ended = false;
   for await (const text of linesOf(source)) {
     line += 1;
     if (ended) throw new HistoryFileError('damaged', 'there is more after the last line', line);
-    const row = line === 1 ? requireHeader(text) : ROW.exec(text);
+    const row = line === 1 ? requireHeader(text, onDropped) : ROW.exec(text);
     if (row === null) {
       requireEnd(text, line, tally);
       ended = true;
@@ -98,12 +106,21 @@ export async function* rowsOfFile(source: AsyncIterable<Uint8Array>, tally: Tall
   if (!ended) throw new HistoryFileError('cut', 'the last line, with the counts, is missing', line);
 }
 
-function requireHeader(text: string): undefined {
-  const { format, version } = parsed(text) ?? {};
+function requireHeader(text: string, onDropped: (dropped: Dropped) => void): undefined {
+  const { format, version, dropped } = parsed(text) ?? {};
   if (format !== FORMAT) throw new HistoryFileError('foreign', `expected the format "${FORMAT}"`, 1);
   if (version !== FORMAT_VERSION) {
     throw new HistoryFileError('foreign', `expected version ${FORMAT_VERSION} of the format, found ${version}`, 1);
   }
+  if (dropped !== undefined) onDropped(requireDropped(dropped as { until?: unknown; cv?: unknown }));
+}
+
+function requireDropped({ until, cv }: { readonly until?: unknown; readonly cv?: unknown }): Dropped {
+  const date = new Date(String(until));
+  if (Number.isNaN(date.getTime()) || (cv !== undefined && !Number.isSafeInteger(cv))) {
+    throw new HistoryFileError('damaged', 'it does not say up to when versions were dropped', 1);
+  }
+  return { until: date, cv: cv as number | undefined };
 }
 
 function requireEnd(text: string, line: number, tally: Tally): void {

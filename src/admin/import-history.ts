@@ -6,6 +6,7 @@ import type { Store } from '../commit/store.ts';
 import { fieldOf } from '../commit/version-record.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
 import { HistoryFileError } from '../errors.ts';
+import { type Dropped, takeOverFloor } from '../retention/floor.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { RawDocument } from '../types.ts';
 import { type FileRow, type HistoryCounts, rowsOfFile, type StoredFile, Tally } from './history-file.ts';
@@ -37,8 +38,15 @@ export async function importHistory(
   const tally = new Tally();
   const done = { inserted: 0, present: 0, erased: 0 };
   const source = 'store' in from ? await from.store.stream(from.key) : from;
-  for await (const batch of batchesOf(store, rowsOfFile(source, tally), tally)) {
+  let dropped: Dropped | undefined;
+  const rows = rowsOfFile(source, tally, (given) => {
+    dropped = given;
+  });
+  for await (const batch of batchesOf(store, rows, tally)) {
     await ensureVersions(store, undefined);
+    // Before the first row: what is not in the file is beyond retention here, too.
+    if (dropped !== undefined) await takeOverFloor(store, dropped);
+    dropped = undefined;
     const { inserted, present, erased } = await putHistory(store, batch);
     done.inserted += inserted;
     done.present += present;

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import { counterOf } from '../commit/collection-version.ts';
-import { RETENTION_FLOOR } from '../commit/operations.ts';
+import { ensureOperations, RETENTION_FLOOR } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { locksOf } from '../system/locks-collection.ts';
 import { MAJORITY } from '../system/majority.ts';
@@ -75,6 +75,15 @@ export async function raiseFloor(store: Store, until: Date): Promise<void> {
 export interface Dropped {
   readonly until: Date;
   readonly cv?: number | undefined;
+}
+
+/** Says that versions were dropped elsewhere, of a history that is about to be put into the collection. */
+export async function takeOverFloor(store: Store, { until, cv }: Dropped): Promise<void> {
+  await ensureOperations(store);
+  const cvs = cv === undefined ? {} : { untilCv: cv, droppedCv: cv };
+  const update = { $max: { until, droppedUntil: until, ...cvs }, $inc: { changes: 1 } };
+  await floors(store).updateOne(FLOOR, update, { upsert: true, ...MAJORITY });
+  known.delete(store);
 }
 
 /** Notes in a transaction that it changes what has left. Two such transactions follow each other. */
