@@ -45,6 +45,8 @@ describe.each([
     for (const [index, v] of values.entries()) await ops.create({ v, n: index % 3, in: { list: [{ k: index % 4 }] } });
     await ops.create({ n: 1 });
     const then = new Date();
+    // What comes later has a later time.
+    while (Date.now() <= then.getTime()) await new Promise((resolve) => setImmediate(resolve));
     for (const v of [7, 'c', []]) await ops.create({ v, n: 9 });
     const sorts: NonNullable<Page['sort']>[] = [
       {},
