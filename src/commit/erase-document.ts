@@ -1,6 +1,6 @@
-import { systemOfBytes } from '../system/bookkeeping.ts';
+import { systemOf } from '../system/bookkeeping.ts';
 import { MAJORITY } from '../system/majority.ts';
-import type { SystemFields } from '../types.ts';
+import type { SystemFields, VersionFields } from '../types.ts';
 import type { Filter } from './captured-write.ts';
 import {
   areErasuresWaiting,
@@ -59,12 +59,13 @@ export async function beginErasure(
   await ensureVersions(store, undefined);
   await ensureOperations(store);
   return inTransaction(store, undefined, async (tx) => {
-    const last = await lastLife(store, tx, id);
+    const head = await takeHead(store, tx, id);
+    const last = await lastLife(store, tx, id, head);
     if (last === undefined) return undefined;
     await requireNoneHeld(store, [id], tx.session);
     const at = store.clock.now();
     const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
-    const versions = await eraseNewest(store, tx, id);
+    const versions = (head === undefined ? 0 : 1) + (await eraseNewest(store, tx, id));
     if (store.versioning) await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
     const recordsGone = !store.versioning && versions < AT_ONCE;
     const objects = store.objects !== undefined;
@@ -79,14 +80,22 @@ function requireErasable(store: Store, state: unknown): void {
   if (store.objects === undefined && state !== undefined) throw withoutPayload(store, 'erase');
 }
 
+/**
+ * Takes the head away, and tells what it said. It is the first thing done, so that busy writers of the document are met by the
+ * erasure, and not the other way round.
+ */
+async function takeHead(store: Store, { session }: Transaction, id: unknown): Promise<VersionFields | undefined> {
+  const options = { session, projection: { _system: 1 } } as const;
+  const taken = await store.head.findOneAndDelete({ _id: { $eq: id as never } }, options);
+  return taken === null ? undefined : systemOf(taken._system);
+}
+
 /** Where a document's life ended or stands; undefined where nothing is left to be erased. */
-async function lastLife(store: Store, tx: Transaction, id: unknown) {
-  const options = { session: tx.session, raw: true } as const;
-  const head = (await store.head.findOne({ _id: { $eq: id as never } }, options)) as unknown as Uint8Array | null;
+async function lastLife(store: Store, tx: Transaction, id: unknown, head: VersionFields | undefined) {
   const [record] = await lastRecords(store, tx, [id]);
   const past = record === undefined ? undefined : lastBefore(record);
-  if (head === null) return record?.op === 'ERASE' ? undefined : past;
-  const { ov, updatedAt, state } = systemOfBytes(store.bson, head);
+  if (head === undefined) return record?.op === 'ERASE' ? undefined : past;
+  const { ov, updatedAt, state } = head;
   requireErasable(store, state);
   // A foreign writer may have put the number of the head back.
   return past !== undefined && past.ov > ov ? past : { ov, from: updatedAt };
@@ -94,7 +103,6 @@ async function lastLife(store: Store, tx: Transaction, id: unknown) {
 
 async function eraseNewest(store: Store, tx: Transaction, id: unknown): Promise<number> {
   const { session } = tx;
-  const { deletedCount } = await store.head.deleteOne({ _id: { $eq: id as never } }, { session });
   const newest = {
     projection: { '_id.ov': 1, '_system.state': 1 },
     sort: { '_id.ov': -1 },
@@ -104,9 +112,9 @@ async function eraseNewest(store: Store, tx: Transaction, id: unknown): Promise<
   const records = await store.versions.find(contentOf(id), newest).toArray();
   for (const { _system } of records) requireErasable(store, (_system as SystemFields | undefined)?.state);
   const oldest = (records.at(-1)?._id as { ov: number } | undefined)?.ov;
-  if (oldest === undefined) return deletedCount;
+  if (oldest === undefined) return 0;
   const filter = { ...contentOf(id), '_id.ov': { $gte: oldest } } as Filter;
-  return deletedCount + (await store.versions.deleteMany(filter, { session })).deletedCount;
+  return (await store.versions.deleteMany(filter, { session })).deletedCount;
 }
 
 /**
