@@ -212,7 +212,16 @@ function comparable(outcome: string, name: string): string {
 }
 
 const text = (value: unknown) => BSON.EJSON.stringify({ value: value ?? null }, { relaxed: false });
-const allOf = (one: Collection, projection: Raw) => one.find({}, { sort: { _id: 1 }, projection }).toArray();
+const allOf = (one: Collection, projection: Raw = {}) => one.find({}, { sort: { _id: 1 }, projection }).toArray();
+
+/** A multi-update that fails leaves in MongoDB what it reached, and of ours no part of a chunk: plain goes on as ours. */
+async function alignAfterFailure(before: readonly Raw[]) {
+  const [ours, theirs] = [await allOf(offloaded), await allOf(plain)];
+  const expected = [...before, ...theirs].map(text);
+  for (const document of ours) expect(expected).toContain(text(document));
+  await plain.deleteMany({});
+  if (ours.length > 0) await plain.insertMany(ours as never[]);
+}
 
 test('documents in any state are read and changed as plain MongoDB does it with whole ones', async () => {
   await fc.assert(
@@ -231,8 +240,10 @@ test('documents in any state are read and changed as plain MongoDB does it with 
               for (const id of step.ids) await Offloaded.markItemAsProcessed(id, { confirm: true });
             }
           } else {
+            const before = await allOf(plain);
             const [ours, theirs] = [await outcome(() => step.call(offloaded)), await outcome(() => step.call(plain))];
             expect(comparable(ours, step.name), step.name).toBe(comparable(theirs, step.name));
+            if (theirs.startsWith('failed')) await alignAfterFailure(before);
           }
           expect(text(await allOf(offloaded, projection))).toBe(text(await allOf(plain, projection)));
         }
