@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type ChronosModelType, type ChronosPluginOptions, chronos } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
+import { gate } from '../support/gate.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
 
 const mongoose = await testDatabase();
@@ -73,21 +74,18 @@ test.each(Object.keys(CASES))('whoever reads a document finds none when %s comes
   await Files.updateOne({ _id: 'a' }, { body: 'second' });
   await Files.flush();
   await Files.markItemAsProcessed('a', { confirm });
-  let goOn = () => {};
-  const going = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
+  const erasure = gate();
   let waiting = 0;
   json.beforeGet = async () => {
     waiting += 1;
-    await going;
+    await erasure.opened;
   };
   const answers = reads(Files, between);
   await expect.poll(() => waiting, { timeout: 20_000 }).toBeGreaterThanOrEqual(Object.keys(answers).length);
   await erase(Files);
   await Files.flush();
   expect(await json.keys(`app/${Files.collection.collectionName}/s.a/`)).toEqual([]);
-  goOn();
+  erasure.open();
   const found = await Promise.all(Object.entries(answers).map(async ([read, answer]) => [read, await answer]));
   expect(Object.fromEntries(found)).toEqual(NONE);
 });

@@ -4,6 +4,7 @@ import { type ChronosModelType, chronos } from '../../src/index.ts';
 import type { DeleteOptions } from '../../src/payload/payload-store.ts';
 import { testDatabase } from '../support/database.ts';
 import { everything, whereFound } from '../support/everything.ts';
+import { gate } from '../support/gate.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
 
 const mongoose = await testDatabase();
@@ -88,23 +89,16 @@ test('with an erased document go its objects, whatever state its versions are in
 });
 
 test('an upload that is under way leaves no object and no older version of one', async () => {
-  let arrived = () => {};
-  const isUnderWay = new Promise<void>((resolve) => {
-    arrived = resolve;
-  });
-  let goOn = () => {};
-  const isErased = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
+  const [arrival, erasure] = [gate(), gate()];
   content.beforePut = async () => {
-    arrived();
-    await isErased;
+    arrival.open();
+    await erasure.opened;
   };
   await Files.create({ _id: 'late', title: 't', body: 'planted 0', file: base64('planted 1') });
-  await isUnderWay;
+  await arrival.opened;
   await Files.hardDelete({ id: 'late' }, { confirm });
   content.beforePut = async () => {};
-  goOn();
+  erasure.open();
   await Files.flush();
   expect(await found()).toEqual([]);
   expect([...json.older, ...content.older]).toEqual([]);

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type ChronosModelType, type ChronosPluginOptions, chronos } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
+import { gate } from '../support/gate.ts';
 import { headsOf } from '../support/stored.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
 
@@ -195,17 +196,10 @@ test('a writer whose document is replaced while its payload is fetched meets the
 
 /** Holds back what is done with objects until it may go on. */
 function held() {
-  let goOn = () => {};
-  const going = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
-  let reach = () => {};
-  const arrived = new Promise<void>((resolve) => {
-    reach = resolve;
-  });
+  const [arrival, departure] = [gate(), gate()];
   const hold = async () => {
-    reach();
-    await going;
+    arrival.open();
+    await departure.opened;
   };
-  return { arrived, goOn, hold };
+  return { arrived: arrival.opened, goOn: departure.open, hold };
 }

@@ -7,6 +7,7 @@ import { ConfigError, FilePayloadStore } from '../../src/index.ts';
 import { requireOwned } from '../../src/offload/owner.ts';
 import type { Offloading } from '../../src/offload/upload-row.ts';
 import { testDatabase } from '../support/database.ts';
+import { gate } from '../support/gate.ts';
 
 const mongoose = await testDatabase();
 const directory = await mkdtemp(join(tmpdir(), 'chronos-race-'));
@@ -19,8 +20,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** The same directory for each process, and gates of its own before it. */
-class Gate extends FilePayloadStore {
+/** The same directory for each process, and something of its own around it. */
+class GatedStore extends FilePayloadStore {
   /** Some services do not know `If-None-Match`, and replace the object. */
   knowsIfAbsent = true;
   beforePut: () => Promise<void> = async () => {};
@@ -43,7 +44,7 @@ class Gate extends FilePayloadStore {
 }
 
 function side({ db }: Connection, prefix: string, knowsIfAbsent: boolean) {
-  const store = new Gate(directory);
+  const store = new GatedStore(directory);
   store.knowsIfAbsent = knowsIfAbsent;
   const head = db?.collection('memos');
   const address = { prefix, collection: 'memos' };
@@ -66,14 +67,6 @@ async function race([first, second]: readonly [Side, Side], call: string): Promi
     await over.opened;
   };
   return Promise.allSettled([first, second].map(({ target }) => requireOwned(target)));
-}
-
-function gate() {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
 }
 
 test('of two databases that come at the same time the first one has the objects', async () => {
