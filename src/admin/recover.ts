@@ -27,7 +27,7 @@ export interface RecoverReport extends VerifyReport {
  */
 export async function recover(store: Store, ids?: IdRange): Promise<RecoverReport> {
   store.payload?.drain();
-  if (store.retention?.rollUp !== undefined) await settleManifests(store);
+  if (store.retention?.rollup !== undefined) await settleManifests(store);
   const repaired: Partial<Record<FindingKind, number>> = {};
   const count = (kind: FindingKind, number = 1) => {
     repaired[kind] = (repaired[kind] ?? 0) + number;

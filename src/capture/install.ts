@@ -205,8 +205,8 @@ function requireSameOptions({ modelName }: AnyModel, store: Store, options: Chro
 function shared({ required = [], payload, retention = {}, ...options }: ChronosOptions) {
   const { collectionVersion, versioning, logicalDelete, validate } = options;
   const said = { collectionVersion, versioning, logicalDelete, validate };
-  const { days, maxPerItem, rollUp } = retention;
-  const kept = { days, maxPerItem, rollUp: rollUp !== undefined };
+  const { days, maxPerItem, rollup } = retention;
+  const kept = { days, maxPerItem, rollup: rollup !== undefined };
   return { ...said, required, retention: kept, payload: payload !== undefined };
 }
 

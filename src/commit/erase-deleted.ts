@@ -48,7 +48,7 @@ export async function eraseDeleted(store: Store, tx: Transaction, deleted: reado
     );
   }
   const held = await heldNotes(store, tx, idsOf(ends));
-  const isRolledUp = store.retention?.rollUp !== undefined;
+  const isRolledUp = store.retention?.rollup !== undefined;
   const isLeft = (end: End) => end.objects || isRolledUp || !now.has(end) || held(end.id);
   const left = ends.filter(isLeft).map((end) => erasureOf(end, !store.versioning && now.has(end)));
   await noteErasures(store, tx, left);

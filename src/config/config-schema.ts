@@ -2,16 +2,7 @@ import type { Mongoose } from 'mongoose';
 import { z } from 'zod';
 import type { CommonConfig, HashContext } from './chronos-config.ts';
 import { problemOfRouteKey } from './route-key.ts';
-
-/** An object with these keys and no others; a stray one is told together with those there are. */
-function strict<const S extends z.ZodRawShape>(shape: S) {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; there are ${Object.keys(shape).join(', ')}`
-        : undefined,
-  });
-}
+import { strict } from './strict.ts';
 
 const name = z.string().min(1);
 const mongoUri = z.string().regex(/^mongodb(\+srv)?:\/\/./, 'must begin with mongodb:// or mongodb+srv://');

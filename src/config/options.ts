@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import { type BlobOptions, payloadMap } from '../payload/payload-map.ts';
 import type { PayloadStore } from '../payload/payload-store.ts';
+import { strict } from './strict.ts';
 
 const DEFAULT_WINDOW_MS = 100;
 
@@ -119,11 +120,11 @@ export interface RetentionPluginOptions {
   /** Versions of a document before so many, the current one not counted. */
   readonly maxPerItem?: number | undefined;
   /** Puts them into manifests in object storage, from where they are still read. Left out: they are dropped. */
-  readonly rollUp?: RollUpOptions | undefined;
+  readonly rollup?: RollupOptions | undefined;
 }
 
 /** Where versions are kept that have left their collection. */
-export interface RollUpOptions {
+export interface RollupOptions {
   readonly versions: PayloadStore;
   /**
    * Versions that ended in the same period are kept together.
@@ -171,52 +172,48 @@ export interface ChronosOptions {
 
 const storeSchema = z.custom<PayloadStore>(isStore, 'must be a payload store');
 
-const payloadSchema = z.strictObject({
+const payloadSchema = strict({
   json: storeSchema,
   content: storeSchema.optional(),
   prefix: z.string().min(1).optional(),
   tenant: z.string().min(1).optional(),
-  devShadow: z
-    .strictObject({ ttlHours: z.number().min(0), maxBytesPerDoc: z.number().int().min(0).optional() })
-    .optional(),
-  writeOptimization: z
-    .strictObject({
-      batchS3: z.boolean().optional(),
-      batchWindowMs: z.number().int().min(0).optional(),
-      ack: z.enum(['committed', 'stored']).optional(),
-      allowShadowSkip: z.boolean().optional(),
-    })
-    .optional(),
+  devShadow: strict({ ttlHours: z.number().min(0), maxBytesPerDoc: z.number().int().min(0).optional() }).optional(),
+  writeOptimization: strict({
+    batchS3: z.boolean().optional(),
+    batchWindowMs: z.number().int().min(0).optional(),
+    ack: z.enum(['committed', 'stored']).optional(),
+    allowShadowSkip: z.boolean().optional(),
+  }).optional(),
 });
 
 const count = z.number().int().min(1);
-const rollUpSchema = z.strictObject({
+const rollupSchema = strict({
   versions: storeSchema,
   manifestPeriod: z.enum(['daily', 'weekly', 'monthly']).optional(),
   prefix: z.string().min(1).optional(),
   tenant: z.string().min(1).optional(),
 });
-const retentionSchema = z.strictObject({
+const retentionSchema = strict({
   days: count.optional(),
   maxPerItem: count.optional(),
-  rollUp: rollUpSchema.optional(),
+  rollup: rollupSchema.optional(),
 });
 
-const blobSchema = z.strictObject({
+const blobSchema = strict({
   contentType: z.string().min(1),
   preferredText: z.boolean().optional(),
   textCharset: z.string().min(1).optional(),
 });
 
 /** What there is of options; also for the entities, which take them too. */
-export const pluginOptions = z.strictObject({
+export const pluginOptions = strict({
   visible: z.boolean().default(false),
   collectionVersion: z.boolean().default(false),
   validate: z
     .custom<NonNullable<ChronosPluginOptions['validate']>>((value) => typeof value === 'function', 'must be a function')
     .optional(),
-  versioning: z.strictObject({ enabled: z.boolean() }).optional(),
-  logicalDelete: z.strictObject({ enabled: z.boolean() }).optional(),
+  versioning: strict({ enabled: z.boolean() }).optional(),
+  logicalDelete: strict({ enabled: z.boolean() }).optional(),
   required: z.array(z.string().min(1)).optional(),
   indexed: z.array(z.string().min(1)).optional(),
   base64: z.record(z.string().min(1), blobSchema).optional(),
@@ -240,8 +237,8 @@ function resolvedRetention(
   retention: RetentionPluginOptions | undefined,
   payloadPrefix: string | undefined,
 ): RetentionPluginOptions | undefined {
-  if (retention?.rollUp === undefined) return retention;
-  return { ...retention, rollUp: { prefix: payloadPrefix, ...retention.rollUp } };
+  if (retention?.rollup === undefined) return retention;
+  return { ...retention, rollup: { prefix: payloadPrefix, ...retention.rollup } };
 }
 
 function resolvedPayload({ json, content = json, writeOptimization, ...rest }: PayloadPluginOptions): ResolvedPayload {

@@ -1,6 +1,7 @@
 import type { SchemaOptions } from 'mongoose';
 import { z } from 'zod';
 import { type ChronosPluginOptions, pluginOptions } from '../config/options.ts';
+import { strict } from '../config/strict.ts';
 import { EntityDefinitionError } from '../errors.ts';
 import type { DatabaseType, Tier } from '../types.ts';
 
@@ -54,7 +55,8 @@ export interface EntityOptions {
 }
 
 /** What else can be said of versions; the other options of the plugin are options of the entity itself. */
-export interface EntityVersioning extends Omit<ChronosPluginOptions, 'visible' | 'required' | 'versioning'> {
+export interface EntityVersioning
+  extends Omit<ChronosPluginOptions, 'visible' | 'required' | 'versioning' | 'indexed' | 'base64'> {
   /**
    * Whether superseded versions are kept.
    * @default true, or what the configuration says
@@ -62,23 +64,30 @@ export interface EntityVersioning extends Omit<ChronosPluginOptions, 'visible' |
   readonly enabled?: boolean | undefined;
 }
 
-const base64 = z.strictObject({
+const base64 = strict({
   contentType: z.string().min(1),
   preferredText: z.boolean().optional(),
   textCharset: z.string().min(1).optional(),
 }) satisfies z.ZodType<Base64Options>;
 
+const {
+  visible: _shown,
+  required: _required,
+  versioning: _kept,
+  indexed: _indexed,
+  base64: _blobs,
+  ...ofVersions
+} = pluginOptions.shape;
+
 /** Checked, and left without the plugin's own defaults: those of entities are others. */
-const entityVersioning = pluginOptions
-  .omit({ visible: true, required: true, versioning: true })
-  .extend({ enabled: z.boolean().optional() });
+const entityVersioning = strict({ enabled: z.boolean().optional(), ...ofVersions });
 
 const versioning = z.custom<EntityVersioning>().superRefine((value, context) => {
   const { error } = entityVersioning.safeParse(value);
   for (const { path, message } of error?.issues ?? []) context.addIssue({ code: 'custom', path, message });
 });
 
-const schema = z.strictObject({
+const schema = strict({
   name: z.string().min(1).optional(),
   collection: z.string().min(1).optional(),
   databaseType: z.enum(['metadata', 'knowledge', 'runtime', 'logs']).optional(),

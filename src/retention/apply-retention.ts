@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { ensureOperations } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
-import type { RollUpOptions } from '../config/options.ts';
+import type { RollupOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import { batchesOf } from './batches.ts';
 import { settleManifests } from './doomed-manifests.ts';
@@ -89,13 +89,13 @@ export async function applyRetention(
 class Run {
   readonly #store: Store;
   readonly #dryRun: boolean;
-  readonly #rollUp: RollUpOptions | undefined;
+  readonly #rollup: RollupOptions | undefined;
   readonly #counts = { rolledUp: 0, dropped: 0, manifests: 0 };
 
   constructor(store: Store, dryRun: boolean) {
     this.#store = store;
     this.#dryRun = dryRun;
-    this.#rollUp = store.retention?.rollUp;
+    this.#rollup = store.retention?.rollup;
   }
 
   get counts(): RetentionCounts {
@@ -104,19 +104,19 @@ class Run {
 
   /** What goes into one manifest: versions that ended in the same period. */
   readonly groupOf = ({ system }: DueRecord): string => {
-    const { manifestPeriod = 'monthly' } = this.#rollUp ?? {};
-    return this.#rollUp === undefined ? '' : periodOf(system.until, manifestPeriod);
+    const { manifestPeriod = 'monthly' } = this.#rollup ?? {};
+    return this.#rollup === undefined ? '' : periodOf(system.until, manifestPeriod);
   };
 
   /** Tidies up after earlier runs, and after readers. */
   async settle(): Promise<void> {
-    if (this.#rollUp === undefined) return;
+    if (this.#rollup === undefined) return;
     await settleManifests(this.#store);
     await freeze(this.#store);
   }
 
   async take(records: readonly DueRecord[]): Promise<void> {
-    if (this.#rollUp === undefined) {
+    if (this.#rollup === undefined) {
       this.#counts.dropped += this.#dryRun ? records.length : await dropRecords(this.#store, records);
     } else if (this.#dryRun || (await rollUp(this.#store, records))) {
       this.#counts.rolledUp += records.length;

@@ -23,7 +23,7 @@ export async function doomWriting(store: Store, id: unknown): Promise<void> {
 
 /** Deletes all manifests, with the history they are of. */
 export async function dropLeft(store: Store): Promise<void> {
-  if (store.retention?.rollUp === undefined) return;
+  if (store.retention?.rollup === undefined) return;
   await manifestRecords(store).updateMany(ALL as never, { $set: { state: 'doomed' } }, MAJORITY);
   await deleteAllDoomed(store);
 }

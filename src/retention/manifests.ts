@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
-import type { RollUpOptions } from '../config/options.ts';
+import type { RollupOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
 import type { Digest } from '../payload/digest.ts';
 import type { PayloadStore } from '../payload/payload-store.ts';
@@ -80,13 +80,13 @@ export function manifestRecords(store: Store): mongo.Collection<Manifest> {
 
 /** Where manifests are kept. @throws ConfigError where there are some, and nobody has said where */
 export function versionsStore(store: Store): PayloadStore {
-  return rollUpOf(store).versions;
+  return rollupOf(store).versions;
 }
 
 /** @throws ConfigError */
-export function rollUpOf({ retention, head }: Store): RollUpOptions {
-  if (retention?.rollUp !== undefined) return retention.rollUp;
+export function rollupOf({ retention, head }: Store): RollupOptions {
+  if (retention?.rollup !== undefined) return retention.rollup;
   throw new ConfigError({
-    message: `Cannot read old versions of ${head.collectionName}: they are kept in manifests, and nothing says where. Give the plugin retention: { rollUp: { versions } }`,
+    message: `Cannot read old versions of ${head.collectionName}: they are kept in manifests, and nothing says where. Give the plugin retention: { rollup: { versions } }`,
   });
 }

@@ -6,7 +6,7 @@ import { manifestKey } from '../payload/payload-key.ts';
 import { MAJORITY } from '../system/majority.ts';
 import type { DueRecord } from './due-records.ts';
 import { encodeRecords } from './manifest-body.ts';
-import { type Manifest, manifestRecords, rollUpOf } from './manifests.ts';
+import { type Manifest, manifestRecords, rollupOf } from './manifests.ts';
 import { periodOf } from './period.ts';
 
 const NAME_BYTES = 8;
@@ -18,7 +18,7 @@ const NAME_BYTES = 8;
  * @returns its key
  */
 export async function writeManifest(store: Store, records: readonly DueRecord[]): Promise<string> {
-  const { versions, manifestPeriod = 'monthly' } = rollUpOf(store);
+  const { versions, manifestPeriod = 'monthly' } = rollupOf(store);
   const { bytes, size, sha256, length } = await encodeRecords(store.bson, records);
   const period = periodOf(latestOf(records), manifestPeriod);
   const key = manifestKey(addressOf(store), period, randomBytes(NAME_BYTES).toString('hex'));
@@ -49,7 +49,7 @@ export async function keep(store: Store, key: string, session: mongo.ClientSessi
 
 /** What the keys of all manifests of a collection have in common. */
 function addressOf(store: Store) {
-  const { prefix = store.head.dbName, tenant } = rollUpOf(store);
+  const { prefix = store.head.dbName, tenant } = rollupOf(store);
   return { prefix, collection: store.head.collectionName, tenant };
 }
 

@@ -59,7 +59,7 @@ export class ObjectStores {
     if (versions === undefined) return { days, maxPerItem };
     const { manifestPeriod } = this.#config.rollup;
     const tenant = database.kind === 'shared' ? undefined : tenantId;
-    return { days, maxPerItem, rollUp: { versions, manifestPeriod, prefix: database.key, tenant } };
+    return { days, maxPerItem, rollup: { versions, manifestPeriod, prefix: database.key, tenant } };
   }
 
   /** All buckets of a place; undefined where all stays in MongoDB. */

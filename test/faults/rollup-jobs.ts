@@ -35,7 +35,7 @@ export function entryModel(
     autoIndex: false,
     autoCreate: false,
   });
-  schema.plugin(chronos, { clock, retention: { days: 30, rollUp: { versions, prefix: 'app' } } });
+  schema.plugin(chronos, { clock, retention: { days: 30, rollup: { versions, prefix: 'app' } } });
   return { Model: connection.model<Entry, EntryModel>(collection, schema), clock };
 }
 
@@ -53,7 +53,7 @@ const BEFORE = new Date(NOW - 100 * DAY);
 
 /** What moves versions to manifests, from there, and what takes them away. Some come after others. */
 export const JOBS = {
-  rollUp: retain,
+  rollup: retain,
   thaw: (Model: EntryModel) => askAll(Model),
   freeze: retain,
   drop: (Model: EntryModel) => Model.dropManifests({ before: BEFORE }, { confirm: true }),
@@ -64,7 +64,7 @@ export type Job = keyof typeof JOBS;
 
 /** What has been done before a job. */
 export async function prepare(job: Job, { Model, clock }: ReturnType<typeof entryModel>): Promise<void> {
-  if (job === 'rollUp') return;
+  if (job === 'rollup') return;
   await retain(Model);
   if (job === 'thaw') return;
   // Long enough ago to be frozen again.

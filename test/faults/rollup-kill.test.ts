@@ -47,7 +47,7 @@ afterAll(async () => {
 const EVERY = Number(process.env.CHRONOS_TEST_KILLS ?? (process.env.CHRONOS_TEST_MONGOOSE === '8' ? 20 : 5));
 
 test.each<[Job, number]>([
-  ['rollUp', 20],
+  ['rollup', 20],
   ['thaw', 10],
   ['freeze', 8],
   ['drop', 12],

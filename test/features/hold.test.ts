@@ -32,7 +32,7 @@ async function held(options: ChronosPluginOptions) {
 
 test.each([
   ['dropped', {}],
-  ['rolled up', { rollUp: { versions: new MemoryPayloadStore() } }],
+  ['rolled up', { rollup: { versions: new MemoryPayloadStore() } }],
 ] as const)('no version of a held document is %s until it is released', async (_title, more) => {
   const Doc = await held({ retention: { days: 10, ...more } });
   const left = () => recordsOf(Doc).countDocuments({ '_id.id': 'held' } as never);

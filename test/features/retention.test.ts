@@ -88,6 +88,8 @@ test('a collection that keeps everything has no retention to apply, and it has t
   const { Doc: Bounded } = modelOf({ retention: { days: 1 } });
   await expect(Bounded.applyRetention({})).rejects.toThrow('confirm: true');
   expect(() => modelOf({ retention: { days: 0 } })).toThrow('retention.days');
+  const misspelt = { days: 1, rollUp: {} } as never;
+  expect(() => modelOf({ retention: misspelt })).toThrow('unknown key "rollUp"; there are days, maxPerItem, rollup');
 });
 
 test('what was dropped is told apart from what never was, in every read', async () => {

@@ -42,7 +42,7 @@ function modelOf(options: ChronosPluginOptions = {}) {
   made += 1;
   const clock = { day: 0, now: () => new Date(START + clock.day * DAY) };
   const versions = new VersionedStore('memory versions');
-  const Doc = modelOn(mongoose, `erased${made}`, { clock, retention: { days: 10, rollUp: { versions } }, ...options });
+  const Doc = modelOn(mongoose, `erased${made}`, { clock, retention: { days: 10, rollup: { versions } }, ...options });
   return { Doc, clock, versions };
 }
 

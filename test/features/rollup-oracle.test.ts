@@ -85,7 +85,7 @@ test('whatever is rolled up when, every answer is the one it would be without', 
     const clock = { now: () => new Date(now) };
     const whole = modelOf(clock, {});
     const versions = new MemoryPayloadStore();
-    const rolled = modelOf(clock, { retention: { ...retention, rollUp: { versions, manifestPeriod } } });
+    const rolled = modelOf(clock, { retention: { ...retention, rollup: { versions, manifestPeriod } } });
     const instants = new Set([START - 1]);
     for (const [step, ms] of history) {
       now += ms;

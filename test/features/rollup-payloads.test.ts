@@ -31,7 +31,7 @@ function filesOn(connection: Connection, indexed: string[]) {
     indexed,
     base64: { file: { contentType: 'text/plain' } },
     payload: { json, content, prefix: 'app' },
-    retention: { days: 10, rollUp: { versions } },
+    retention: { days: 10, rollup: { versions } },
   });
   return connection.model<File, ChronosModelType<File>>('File', schema);
 }

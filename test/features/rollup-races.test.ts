@@ -28,7 +28,7 @@ async function seeded(ids: readonly string[]) {
     collection: `raced${made}`,
     versionKey: false,
   });
-  schema.plugin(chronos, { clock, retention: { days: 5, rollUp: { versions: new MemoryPayloadStore() } } });
+  schema.plugin(chronos, { clock, retention: { days: 5, rollup: { versions: new MemoryPayloadStore() } } });
   const Doc = mongoose.model<Doc, ChronosModelType<Doc>>(`Raced${made}`, schema);
   for (let n = 0; n <= NEWEST; n++) {
     at = instant(n);

@@ -36,7 +36,7 @@ function modelOf({ period, days = 10, maxPerItem, more = {} }: Setup = {}) {
     { _id: String, n: Number, other: { type: String, ref: `Rolled${made}` } } as never,
     { collection: `rolled${made}`, versionKey: false } as never,
   );
-  const retention = { days, maxPerItem, rollUp: { versions, manifestPeriod: period, prefix: 'app' } };
+  const retention = { days, maxPerItem, rollup: { versions, manifestPeriod: period, prefix: 'app' } };
   schema.plugin(chronos, { clock, retention, ...more });
   const Doc = mongoose.model<Doc, ChronosModelType<Doc>>(`Rolled${made}`, schema);
   const write = async (_id: string, at: number, change: Partial<Doc>) => {

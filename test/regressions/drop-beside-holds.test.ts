@@ -18,7 +18,7 @@ test('manifests are not dropped of a document that comes to be held while anothe
   const versions = new SwitchedStore('memory versions');
   const clock = { day: 0, now: () => new Date(START + clock.day * DAY) };
   const schema = new mongoose.Schema<Doc, ChronosModelType<Doc>>({ _id: String, n: Number } as never);
-  schema.plugin(chronos, { clock, retention: { days: 10, rollUp: { versions } } });
+  schema.plugin(chronos, { clock, retention: { days: 10, rollup: { versions } } });
   const Docs = mongoose.model<Doc, ChronosModelType<Doc>>('Doc', schema);
   for (clock.day = 0; clock.day < 3; clock.day += 1) {
     for (const _id of ['a', 'b']) await Docs.updateOne({ _id }, { n: clock.day }, { upsert: true });

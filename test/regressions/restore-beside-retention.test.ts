@@ -28,7 +28,7 @@ interface Leaving {
 async function actionsWhere(name: string, { droppedAfter, versions }: Leaving): Promise<string[]> {
   const clock = { day: 0, now: () => day(clock.day) };
   const schema = new mongoose.Schema<Doc, ChronosModelType<Doc>>({ _id: String, n: Number } as never);
-  schema.plugin(chronos, { clock, retention: { days: 10, rollUp: versions && { versions } } });
+  schema.plugin(chronos, { clock, retention: { days: 10, rollup: versions && { versions } } });
   const Docs = mongoose.model<Doc, ChronosModelType<Doc>>(name, schema);
   for (clock.day = 0; clock.day < 3; clock.day += 1) {
     for (const _id of ids) await Docs.updateOne({ _id }, { n: clock.day }, { upsert: true });

@@ -36,7 +36,7 @@ describeS3('manifests', (server) => {
     const schema = new mongoose.Schema<Doc, ChronosModelType<Doc>>({ _id: String, n: Number } as never, {
       collection: `${name}-${server.name}`,
     });
-    schema.plugin(chronos, { clock: { now: () => at ?? new Date() }, retention: { days: 10, rollUp: { versions } } });
+    schema.plugin(chronos, { clock: { now: () => at ?? new Date() }, retention: { days: 10, rollup: { versions } } });
     const Doc = mongoose.model<Doc, ChronosModelType<Doc>>(`${name}-${server.name}`, schema);
     for (let n = 0; n < 5; n++) {
       at = day(n * 40);

@@ -295,12 +295,16 @@ test.each(Object.entries(BAD_PROPERTIES))(
 );
 
 const BAD_OPTIONS: Record<string, [options: object, message: string]> = {
-  'an unknown option': [{ colection: 'x' }, 'Unrecognized key: "colection"'],
+  'an unknown option': [{ colection: 'x' }, 'unknown key "colection"; there are name, collection'],
   'an unknown database type': [{ databaseType: 'run' }, 'databaseType'],
   'an unknown tier': [{ tier: 'all' }, 'tier'],
   'an empty tenant field': [{ tenantField: '' }, 'tenantField'],
-  'an unknown option of versioning': [{ versioning: { colectionVersion: true } }, 'Bad: versioning: Unrecognized key'],
-  'an option of versioning that entities decide': [{ versioning: { visible: false } }, 'versioning: Unrecognized key'],
+  'an unknown option of versioning': [{ versioning: { colectionVersion: true } }, 'Bad: versioning: unknown key'],
+  'an option of versioning that entities decide': [
+    { versioning: { visible: false } },
+    'versioning: unknown key "visible"',
+  ],
+  'a second place for what is indexed': [{ versioning: { indexed: ['name'] } }, 'versioning: unknown key "indexed"'],
   'base64 without its type': [{ base64: { name: {} } }, 'base64.name.contentType'],
   'a validation that is none': [{ validation: {} }, 'validation: must be a schema of zod 4'],
   'an unknown property to search by': [{ indexed: ['nam'] }, 'Bad.nam: indexed names it'],
