@@ -1,27 +1,14 @@
-import { availableParallelism } from 'node:os';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { mongooseUnderTest } from '../support/database.ts';
+import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
-import { startMongo } from '../support/servers.ts';
+import { serverForKills } from '../support/server-for-kills.ts';
 import { headsOf, recordsOf } from '../support/stored.ts';
 import { type ItemModel, itemModel } from './writer.ts';
 
 const mongoose = await mongooseUnderTest();
-
-// A server of its own: the transactions of killed processes stay open on it until they expire.
-const server = await startMongo({
-  progress: () => undefined,
-  args: ['--setParameter', 'transactionLifetimeLimitSeconds=3'],
-});
-const uri = server.uri.replace(/\/\?/, '/kills?');
-await mongoose.connect(uri);
+const uri = await serverForKills(mongoose, 'kills');
 const script = await killableScript('test/faults/killed-eraser.ts');
-
-afterAll(async () => {
-  await script.remove();
-  await mongoose.disconnect();
-  await server.stop();
-});
 
 /** More versions than go in one transaction. */
 const VERSIONS = 1_100;
@@ -73,11 +60,7 @@ test('killed before any of its commands, an erasure is finished by the same call
   expect(await secrets(all)).toBe(0);
   // A count that shrinks unseen would make this test one of nothing.
   expect(sent).toBeGreaterThan(20);
-  const points = Array.from({ length: sent }, (_, i) => i + 1);
-  const workers = Array.from({ length: availableParallelism() }, async () => {
-    for (let nth = points.shift(); nth !== undefined; nth = points.shift()) await killAndFinish(nth);
-  });
-  await Promise.all(workers);
+  await killAtSteps(sent, 1, killAndFinish);
 });
 
 async function killAndFinish(nth: number): Promise<void> {

@@ -1,27 +1,14 @@
-import { availableParallelism } from 'node:os';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { mongooseUnderTest } from '../support/database.ts';
+import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
-import { startMongo } from '../support/servers.ts';
+import { serverForKills } from '../support/server-for-kills.ts';
 import { itemModel, seed } from './writer.ts';
 
 const mongoose = await mongooseUnderTest();
-
-// A server of its own: the transactions of killed processes stay open on it until they expire.
-const server = await startMongo({
-  progress: () => undefined,
-  args: ['--setParameter', 'transactionLifetimeLimitSeconds=3'],
-});
-const uri = server.uri.replace(/\/\?/, '/kills?');
-await mongoose.connect(uri);
+const uri = await serverForKills(mongoose, 'kills');
 
 const script = await killableScript('test/faults/killed-child.ts');
-
-afterAll(async () => {
-  await script.remove();
-  await mongoose.disconnect();
-  await server.stop();
-});
 
 /** Lets a child do all writes until its nth command. */
 const child = (collection: string, nth: number) => script.run(uri, collection, String(nth));
@@ -52,11 +39,7 @@ test('killed before any of its commands, a process leaves whole writes and whole
   expect(killed).toBe(false);
   // A count that shrinks unseen would make this test one of nothing.
   expect(sent).toBeGreaterThan(35);
-  const points = Array.from({ length: sent }, (_, i) => i + 1);
-  const workers = Array.from({ length: availableParallelism() }, async () => {
-    for (let nth = points.shift(); nth !== undefined; nth = points.shift()) await killAndCheck(nth);
-  });
-  await Promise.all(workers);
+  await killAtSteps(sent, 1, killAndCheck);
 });
 
 async function killAndCheck(nth: number): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Mongoose } from 'mongoose';
+import mongoose from 'mongoose';
 import { killedAt } from '../support/killed-at.ts';
 import { itemModel, WRITES } from './writer.ts';
 
@@ -6,8 +6,6 @@ import { itemModel, WRITES } from './writer.ts';
 // commands it has sent if it gets to the end: `killed-child.ts <uri> <collection> <n>`.
 const [uri = '', collection = '', nth = ''] = process.argv.slice(2);
 
-const name: string = process.env.CHRONOS_TEST_MONGOOSE === '8' ? 'mongoose8' : 'mongoose';
-const { default: mongoose }: { default: Mongoose } = await import(name);
 await mongoose.connect(uri, { monitorCommands: true });
 const Model = itemModel(mongoose, collection);
 // Whatever a process asks once is asked before.

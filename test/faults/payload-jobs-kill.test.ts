@@ -1,33 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { FilePayloadStore, type SystemFields } from '../../src/index.ts';
 import { listAll } from '../../src/payload/payload-store.ts';
 import { mongooseUnderTest } from '../support/database.ts';
+import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
-import { startMongo } from '../support/servers.ts';
+import { serverForKills } from '../support/server-for-kills.ts';
 import { EXPORT, JOBS, type Job, leaveOrphans, NEWEST, RETENTION, seedHistories } from './payload-jobs.ts';
 import { FILE, offload, type Paper, type PaperModel, paper, paperModel, textOf } from './payload-writer.ts';
 
 const mongoose = await mongooseUnderTest();
-
-// A server of its own: the transactions of killed processes stay open on it until they expire.
-const server = await startMongo({
-  progress: () => undefined,
-  args: ['--setParameter', 'transactionLifetimeLimitSeconds=3'],
-});
-const uri = server.uri.replace(/\/\?/, '/payload-jobs?');
-await mongoose.connect(uri);
+const uri = await serverForKills(mongoose, 'payload-jobs');
 const script = await killableScript('test/faults/payload-killed-job.ts');
 const directory = await mkdtemp(join(tmpdir(), 'chronos-jobs-'));
 
-afterAll(async () => {
-  await script.remove();
-  await mongoose.disconnect();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** One step of so many is a last one, of fewer on Mongoose 8; `CHRONOS_TEST_KILLS=1` kills at every single step. */
 const EVERY = Number(process.env.CHRONOS_TEST_KILLS ?? (process.env.CHRONOS_TEST_MONGOOSE === '8' ? 12 : 4));
@@ -56,11 +45,7 @@ test.each<[Job, number]>([
     expect(killed).toBe(false);
     // A count that shrinks unseen would make this test one of nothing.
     expect(sent).toBeGreaterThan(least);
-    const points = Array.from({ length: Math.ceil(sent / EVERY) }, (_, i) => i * EVERY + 1);
-    const workers = Array.from({ length: availableParallelism() }, async () => {
-      for (let nth = points.shift(); nth !== undefined; nth = points.shift()) await runAndCheck(job, nth);
-    });
-    await Promise.all(workers);
+    await killAtSteps(sent, EVERY, (nth) => runAndCheck(job, nth));
   },
 );
 

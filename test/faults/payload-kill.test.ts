@@ -1,32 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { FilePayloadStore, type SystemFields } from '../../src/index.ts';
 import { listAll } from '../../src/payload/payload-store.ts';
 import { mongooseUnderTest } from '../support/database.ts';
+import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
-import { startMongo } from '../support/servers.ts';
+import { serverForKills } from '../support/server-for-kills.ts';
 import { FILE, type Paper, type PaperModel, paperModel, seedPapers, textOf } from './payload-writer.ts';
 
 const mongoose = await mongooseUnderTest();
-
-// A server of its own: the transactions of killed processes stay open on it until they expire.
-const server = await startMongo({
-  progress: () => undefined,
-  args: ['--setParameter', 'transactionLifetimeLimitSeconds=3'],
-});
-const uri = server.uri.replace(/\/\?/, '/payload-kills?');
-await mongoose.connect(uri);
+const uri = await serverForKills(mongoose, 'payload-kills');
 const script = await killableScript('test/faults/payload-killed-child.ts');
 const directory = await mkdtemp(join(tmpdir(), 'chronos-kills-'));
 
-afterAll(async () => {
-  await script.remove();
-  await mongoose.disconnect();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** What a document may be: as it was seeded, or as its write leaves it. */
 const OUTCOMES: Readonly<Record<string, readonly unknown[]>> = {
@@ -45,11 +34,7 @@ test('killed at any step of a write, an upload or a mark, a process loses no pay
   await check('all', Model);
   // A count that shrinks unseen would make this test one of nothing.
   expect(sent).toBeGreaterThan(30);
-  const points = Array.from({ length: sent }, (_, i) => i + 1);
-  const workers = Array.from({ length: availableParallelism() }, async () => {
-    for (let nth = points.shift(); nth !== undefined; nth = points.shift()) await killAndCheck(nth);
-  });
-  await Promise.all(workers);
+  await killAtSteps(sent, 1, killAndCheck);
 });
 
 async function seeded(collection: string) {

@@ -1,4 +1,4 @@
-import type { Mongoose } from 'mongoose';
+import mongoose from 'mongoose';
 import { killedAt, type Steps } from '../support/killed-at.ts';
 import { paperModel, ToldStore, writePapers } from './payload-writer.ts';
 
@@ -6,8 +6,6 @@ import { paperModel, ToldStore, writePapers } from './payload-writer.ts';
 // an upload: `payload-killed-child.ts <uri> <collection> <directory> <n>`.
 const [uri = '', collection = '', directory = '', nth = ''] = process.argv.slice(2);
 
-const name: string = process.env.CHRONOS_TEST_MONGOOSE === '8' ? 'mongoose8' : 'mongoose';
-const { default: mongoose }: { default: Mongoose } = await import(name);
 await mongoose.connect(uri, { monitorCommands: true });
 let steps: Steps | undefined;
 const Model = paperModel(mongoose, collection, new ToldStore(directory, () => steps?.step()));

@@ -1,4 +1,4 @@
-import type { Mongoose } from 'mongoose';
+import mongoose from 'mongoose';
 import { killedAt, type Steps } from '../support/killed-at.ts';
 import { JOBS, type Job, RETENTION } from './payload-jobs.ts';
 import { paperModel, ToldStore } from './payload-writer.ts';
@@ -7,8 +7,6 @@ import { paperModel, ToldStore } from './payload-writer.ts';
 // or after it puts or deletes an object: `payload-killed-job.ts <uri> <job> <collection> <directory> <n>`.
 const [uri = '', job = '', collection = '', directory = '', nth = ''] = process.argv.slice(2);
 
-const name: string = process.env.CHRONOS_TEST_MONGOOSE === '8' ? 'mongoose8' : 'mongoose';
-const { default: mongoose }: { default: Mongoose } = await import(name);
 await mongoose.connect(uri, { monitorCommands: true });
 let steps: Steps | undefined;
 const told = () => steps?.step();

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { FilePayloadStore } from '../../src/index.ts';
 import { listAll } from '../../src/payload/payload-store.ts';
 import { mongooseUnderTest } from '../support/database.ts';
+import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
 import { retain } from '../support/retain.ts';
-import { startMongo } from '../support/servers.ts';
+import { serverForKills } from '../support/server-for-kills.ts';
 import {
   askAll,
   type Entry,
@@ -22,24 +23,14 @@ import {
 } from './rollup-jobs.ts';
 
 const mongoose = await mongooseUnderTest();
-
-// A server of its own: the transactions of killed processes stay open on it until they expire.
-const server = await startMongo({
-  progress: () => undefined,
-  args: ['--setParameter', 'transactionLifetimeLimitSeconds=3'],
-});
-const uri = server.uri.replace(/\/\?/, '/rollup-jobs?');
-await mongoose.connect(uri);
+const uri = await serverForKills(mongoose, 'rollup-jobs');
 /** Knows nothing of a collection before a process was killed there: the jobs do not wait for readers. */
 const afterwards = await mongoose.createConnection(uri).asPromise();
 const script = await killableScript('test/faults/rollup-killed-job.ts');
 const directory = await mkdtemp(join(tmpdir(), 'chronos-rollup-'));
 
 afterAll(async () => {
-  await script.remove();
   await afterwards.close();
-  await mongoose.disconnect();
-  await server.stop();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -62,11 +53,7 @@ test.each<[Job, number]>([
     expect(killed).toBe(false);
     // A count that shrinks unseen would make this test one of nothing.
     expect(sent).toBeGreaterThan(least);
-    const points = Array.from({ length: Math.ceil(sent / EVERY) }, (_, i) => i * EVERY + 1);
-    const workers = Array.from({ length: availableParallelism() }, async () => {
-      for (let nth = points.shift(); nth !== undefined; nth = points.shift()) await runAndCheck(job, nth);
-    });
-    await Promise.all(workers);
+    await killAtSteps(sent, EVERY, (nth) => runAndCheck(job, nth));
   },
 );
 

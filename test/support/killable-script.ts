@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'vite';
+import { afterAll } from 'vitest';
 
 const run = promisify(execFile);
 
@@ -23,12 +24,15 @@ const OPTIONAL_PACKAGES = [
 export interface KillableScript {
   /** Runs it. `sent` is the number that it prints, if it gets so far. */
   run(...args: readonly string[]): Promise<{ readonly killed: boolean; readonly sent: number }>;
-  remove(): Promise<void>;
 }
 
-/** Compiles a script once into one file with all packages, since it is started for each command. */
+/**
+ * Compiles a script once into one file with all packages, since it is started for each command. Its `mongoose` is the one
+ * that the tests are run with.
+ */
 export async function killableScript(entry: string): Promise<KillableScript> {
   const outDir = await mkdtemp(join(tmpdir(), 'chronos-killable-'));
+  afterAll(() => rm(outDir, { recursive: true }));
   await build({
     configFile: false,
     logLevel: 'error',
@@ -49,6 +53,5 @@ export async function killableScript(entry: string): Promise<KillableScript> {
         return { killed: true, sent: Number.NaN };
       }
     },
-    remove: () => rm(outDir, { recursive: true }),
   };
 }
