@@ -1,11 +1,15 @@
 import type { Mongoose } from 'mongoose';
 import { z } from 'zod';
 import type { CommonConfig, HashContext } from './chronos-config.ts';
+import { hostsOf } from './connection-string.ts';
 import { problemOfRouteKey } from './route-key.ts';
 import { strict } from './strict.ts';
 
 const name = z.string().min(1);
-const mongoUri = z.string().regex(/^mongodb(\+srv)?:\/\/./, 'must begin with mongodb:// or mongodb+srv://');
+const mongoUri = z
+  .string()
+  .regex(/^mongodb(\+srv)?:\/\/./, { error: 'must begin with mongodb:// or mongodb+srv://', abort: true })
+  .refine((uri) => hostsOf(uri).length > 0, 'must name hosts, after a user and password that are percent-encoded');
 const count = z.int().positive();
 const callback = <F>() => z.custom<F>((value) => typeof value === 'function', 'must be a function');
 

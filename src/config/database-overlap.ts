@@ -1,3 +1,4 @@
+import { hostsOf } from './connection-string.ts';
 import { mayCollide } from './database-template.ts';
 import type { Database } from './resolved-config.ts';
 
@@ -10,7 +11,7 @@ export function findOverlaps(
   connections: ReadonlyMap<string, string>,
 ): [Database, Database][] {
   const servers = databases.map(
-    (database) => new Set(database.connections.flatMap((key) => hostsOf(connections, key))),
+    (database) => new Set(database.connections.flatMap((key) => serversOf(connections.get(key) ?? ''))),
   );
   return databases.flatMap((one, index) =>
     databases.slice(index + 1).flatMap((another, offset): [Database, Database][] => {
@@ -24,9 +25,8 @@ export function findOverlaps(
 }
 
 /** Two connections with a host in common lead to one server, whatever else they say: users, options, other members. */
-function hostsOf(connections: ReadonlyMap<string, string>, key: string): string[] {
-  const [, hosts = ''] = /^mongodb(?:\+srv)?:\/\/(?:[^@/]*@)?([^/?]+)/i.exec(connections.get(key) ?? '') ?? [];
-  return hosts.split(',').map((host) => host.toLowerCase().replace(/:27017$/, ''));
+function serversOf(mongoUri: string): string[] {
+  return hostsOf(mongoUri).map((host) => host.toLowerCase().replace(/:27017$/, ''));
 }
 
 /** Databases of different types may be one where whoever has the one has the other too. */

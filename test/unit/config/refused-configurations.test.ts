@@ -34,6 +34,13 @@ it.each<[string, unknown, RegExp]>([
     /^databases\.runtime\.0: unknown key "tenant"; there are/,
   ],
   ['a URI of something else', { mongoUris: ['http://localhost'] }, /^mongoUris\.0: must begin with mongodb:/],
+  ...['user:hunter2', 'user:hunter2/x', 'user:hun@ter2@host', '/db', 'a,,b', 'host:port', 'a b'].map(
+    (rest): [string, unknown, RegExp] => [
+      `a URI without a host that can be told: ${rest}`,
+      { mongoUris: [`mongodb://${rest}`] },
+      /^mongoUris\.0: must name hosts/,
+    ],
+  ),
   [
     'an unknown connection',
     runtime({ ...app, mongoConnKey: 'x' }),
