@@ -26,6 +26,11 @@ export class Connections {
     return connection;
   }
 
+  /** The keys of all that there are. */
+  keys(): string[] {
+    return [...this.#uris.keys()];
+  }
+
   /** Those that have been asked for. */
   opened(): Connection[] {
     return [...this.#connections.values()];
@@ -36,7 +41,7 @@ export class Connections {
     const connections = this.opened();
     this.#connections.clear();
     await Promise.all(connections.map((connection) => trafficOf(connection).drain(drainMs)));
-    await Promise.all(connections.map((connection) => connection.destroy()));
+    await Promise.all(connections.map(closed));
   }
 }
 
@@ -53,6 +58,14 @@ function followed(connection: Connection): Connection {
   connection.once('open', () => own.watch(connection.getClient() as unknown as mongo.MongoClient));
   return connection;
 }
+
+/** Mongoose waits for a connection that is about to open, also where there is no server; its client does not. */
+async function closed(connection: Connection): Promise<void> {
+  if (connection.readyState === CONNECTING) await connection.getClient().close();
+  await connection.destroy();
+}
+
+const CONNECTING = 2;
 
 /** Whoever waits for the connection is told why it does not open; nobody else needs to be. */
 function open(connection: Connection, uri: string): void {

@@ -121,6 +121,18 @@ test('close cuts off what does not end in the time it is given', async () => {
   await expect(Notes.countDocuments().session(session)).rejects.toThrow();
 });
 
+test('close waits for no server that is not there', async () => {
+  const chronos = init({
+    mongoConns: [{ key: 'down', mongoUri: 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=3600000' }],
+    databases: { runtime: [{ key: 'many', mongoConnKey: 'down', dbName: 'x', tenantId: 'closing' }] },
+    entities: [Note],
+  });
+  Note.forTenant('closing')
+    .countDocuments()
+    .catch(() => undefined);
+  await chronos.close({ drainMs: 50 });
+});
+
 test('one registry that closes leaves another alone', async () => {
   @ChronosEntity({ collection: 'memos' })
   class Memo extends ChronosModel {
