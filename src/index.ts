@@ -98,6 +98,8 @@ export type {
 } from './restore/restore-collection.ts';
 export type { RetentionCounts, RetentionOptions, RetentionReport } from './retention/apply-retention.ts';
 export type { DropManifestsOptions, DropManifestsReport } from './retention/drop-manifests.ts';
+export type { Backend, BackendStorage } from './tenancy/backends.ts';
+export type { Health, HealthOptions, ServiceHealth } from './tenancy/health.ts';
 export type { CreateIndexesOptions, CreateIndexesProgress, CreateIndexesReport } from './tenancy/index-rollout.ts';
 export type {
   Actor,

@@ -13,6 +13,8 @@ import type {
 } from '../payload/stores/s3-admin.ts';
 import type { RetentionOptions, RetentionReport } from '../retention/apply-retention.ts';
 import type { DropManifestsOptions, DropManifestsReport } from '../retention/drop-manifests.ts';
+import type { Backend } from '../tenancy/backends.ts';
+import type { Health, HealthOptions } from '../tenancy/health.ts';
 import type { PlaceStorage, Registry } from '../tenancy/registry.ts';
 import type { Attribution } from '../types.ts';
 import { type BackupFacts, type BackupReport, Backups } from './backups.ts';
@@ -24,6 +26,24 @@ export class Admin {
 
   constructor(registry: Registry) {
     this.#registry = registry;
+  }
+
+  /**
+   * Whether the servers and the object storage of the configuration answer, and do what is asked of them. Tells what is
+   * wrong, within its deadline, instead of throwing it. Opens all connections.
+   *
+   * @example
+   * const { healthy, mongo, storage } = await chronos.admin.health({ deadlineMs: 1000 });
+   *
+   * @throws ConfigError for a deadline that is none, and where the registry is closed
+   */
+  async health(options: HealthOptions = {}): Promise<Health> {
+    return this.#registry.health(options);
+  }
+
+  /** The databases of the configuration, and the hosts and buckets they are on. Nothing of it is a secret. */
+  async listBackends(): Promise<Backend[]> {
+    return this.#registry.backends();
   }
 
   /**

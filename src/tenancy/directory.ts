@@ -49,6 +49,13 @@ export class Directory {
     return this.#tenants.keys();
   }
 
+  /** How many tenants each database has. */
+  tenantCounts(): ReadonlyMap<Database, number> {
+    const counts = new Map<Database, number>();
+    for (const database of [...this.#tenants.values()].flat()) counts.set(database, (counts.get(database) ?? 0) + 1);
+    return counts;
+  }
+
   /**
    * Lets a tenant live in templates or shared databases.
    *

@@ -72,9 +72,19 @@ export class ObjectStores {
     const { localStorage, spaces } = this.#config;
     if (localStorage !== undefined) return new FileAdmin(localStorage);
     const found = spacesConnKey === undefined ? spaces[0] : spaces.find(({ key }) => key === spacesConnKey);
-    if (found === undefined) return undefined;
-    const admin = this.#admins.get(found.key) ?? new S3Admin(spacesOptions(found));
-    this.#admins.set(found.key, admin);
+    return found === undefined ? undefined : this.#adminOf(found);
+  }
+
+  /** What looks after each service of the configuration, by its key, or after the directory in its place. */
+  admins(): (readonly [key: string, StorageAdmin])[] {
+    const { localStorage, spaces } = this.#config;
+    if (localStorage !== undefined) return [['localStorage', new FileAdmin(localStorage)]];
+    return spaces.map((storage) => [storage.key, this.#adminOf(storage)]);
+  }
+
+  #adminOf(storage: ObjectStorage): StorageAdmin {
+    const admin = this.#admins.get(storage.key) ?? new S3Admin(spacesOptions(storage));
+    this.#admins.set(storage.key, admin);
     return admin;
   }
 

@@ -13,8 +13,10 @@ import type { PayloadBuckets } from '../payload/payload-store.ts';
 import type { StorageAdmin } from '../payload/stores/storage-admin.ts';
 import { rowsOf } from '../system/rows.ts';
 import type { RouteContext } from '../types.ts';
+import { type Backend, backendsOf } from './backends.ts';
 import { Connections } from './connections.ts';
 import { Directory, requireTenantId } from './directory.ts';
+import { type Health, type HealthOptions, healthOf } from './health.ts';
 import type { TenantPlace } from './index-rollout.ts';
 import { ObjectStores } from './object-stores.ts';
 import type { Place } from './place.ts';
@@ -39,6 +41,7 @@ export interface PlaceStorage {
 /** Knows all databases, tenants and entities, and gives the model of any entity at any place. */
 export class Registry implements ModelSource {
   readonly directory: Directory;
+  readonly #config: ResolvedConfig;
   readonly #entities: readonly EntityClass[];
   readonly #templates: Templates;
   readonly #connections: Connections;
@@ -53,6 +56,7 @@ export class Registry implements ModelSource {
 
   constructor(config: ResolvedConfig, mongoose: Mongoose) {
     this.directory = new Directory(config);
+    this.#config = config;
     this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[], config.collectionMaps);
     this.#entities = [...this.#templates.definitions()].map(({ target }) => target);
     this.#erasable = config.hardDelete;
@@ -104,8 +108,19 @@ export class Registry implements ModelSource {
   /** The place of a collection, and the object storage it uses. Throws as {@link model} does. */
   storageOf(collection: string, route: RouteContext): PlaceStorage {
     const place = this.#place(undefined, { ...route, collection });
-    if (this.#closed !== undefined) throw new ConfigError({ message: 'Cannot use a registry that is closed' });
+    this.#requireOpen();
     return { place, buckets: this.#stores.bucketsAt(place), admin: this.#stores.adminAt(place) };
+  }
+
+  /** Asks all that the registry is on whether it answers. */
+  async health(options: HealthOptions): Promise<Health> {
+    this.#requireOpen();
+    return healthOf(this.#connections, this.#stores, options);
+  }
+
+  /** The databases of the configuration. */
+  backends(): Backend[] {
+    return backendsOf(this.#config, this.directory);
   }
 
   /** Whether no class says what the documents of a model hold. */
@@ -148,6 +163,10 @@ export class Registry implements ModelSource {
     return this.#closed;
   }
 
+  #requireOpen(): void {
+    if (this.#closed !== undefined) throw new ConfigError({ message: 'Cannot use a registry that is closed' });
+  }
+
   async #close(drainMs: number): Promise<void> {
     unbind(this.#entities, this);
     await this.#connections.close(drainMs);
@@ -177,7 +196,7 @@ export class Registry implements ModelSource {
   }
 
   #modelsAt(place: Place): PlaceModels {
-    if (this.#closed !== undefined) throw new ConfigError({ message: 'Cannot use a registry that is closed' });
+    this.#requireOpen();
     const places = place.tenantId === undefined ? this.#places : this.#tenantModels(place.tenantId).places;
     let models = places.get(place.id);
     if (models === undefined) {

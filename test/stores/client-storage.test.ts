@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type ChronosConfig, ConfigError, PayloadMissingError } from '../../src/index.ts';
+import { faultyProxy } from '../support/faulty-proxy.ts';
 import { testRegistries } from '../support/registry.ts';
 import { describeS3, s3Options } from '../support/s3-bucket.ts';
 
@@ -101,6 +102,51 @@ describeS3('chronos.admin', (server) => {
     const { valid, issues } = await chronos.admin.validateSpacesConfiguration({ key: 'one', collection: 'users' });
     expect(valid).toBe(false);
     expect(issues.join()).not.toContain('not-the-secret');
+  });
+});
+
+describeS3('chronos.admin.health', (server) => {
+  test('tells of keys that are wrong, buckets that are missing, and a service that is silent', async () => {
+    const proxy = await faultyProxy(server.endpoint);
+    proxy.fault = () => 'swallow';
+    const { region, accessKey = '', secretKey = '' } = s3Options(server.endpoint);
+    const name = `chronos-${randomBytes(5).toString('hex')}`;
+    const buckets = { json: `${name}-json`, content: `${name}-content`, versions: `${name}-versions` };
+    const common = { endpoint: server.endpoint, region, accessKey, secretKey, buckets, forcePathStyle: true };
+    const chronos = init({
+      mongoConns: [{ key: 'main', mongoUri }],
+      databases: {
+        runtime: ['good', 'wrong', 'silent'].map((key) => ({
+          key,
+          mongoConnKey: 'main',
+          spacesConnKey: key,
+          tenantId: key,
+          dbName: `${prefix}${key}`,
+        })),
+      },
+      spacesConns: [
+        { ...common, key: 'good' },
+        { ...common, key: 'wrong', secretKey: 'not-the-secret' },
+        { ...common, key: 'silent', endpoint: proxy.endpoint },
+      ],
+    });
+    const told = await chronos.admin.health({ deadlineMs: 3_000 });
+    expect(told).toMatchObject({
+      healthy: false,
+      storage: [
+        { key: 'good', healthy: false, error: expect.stringContaining(`There is no bucket ${buckets.content}`) },
+        { key: 'wrong', healthy: false, error: expect.any(String) },
+        { key: 'silent', healthy: false, error: 'no answer within 3000 ms' },
+      ],
+    });
+    expect(JSON.stringify(told)).not.toContain('not-the-secret');
+    const ctx = { key: 'good', collection: 'users' };
+    await chronos.admin.ensureBucketsExist(ctx, { confirm: true, createIfMissing: true });
+    proxy.reset();
+    const { storage } = await chronos.admin.health();
+    expect(storage[0]).toEqual({ key: 'good', healthy: true });
+    expect(storage[2]).toEqual({ key: 'silent', healthy: true });
+    await proxy.close();
   });
 });
 
