@@ -92,7 +92,7 @@ class Run {
   readonly #dryRun: boolean;
   readonly #ids: unknown[] = [];
   #documents = 0;
-  #counts: Erased = { versions: 0, results: 0, objects: 0, retained: 0 };
+  #counts: Erased = { versions: 0, results: 0, objects: 0, retained: 0, unreachable: [] };
 
   constructor(dryRun: boolean) {
     this.#dryRun = dryRun;
@@ -103,13 +103,14 @@ class Run {
     if (this.#ids.length < MAX_LISTED) this.#ids.push(shownId(id));
   }
 
-  add({ versions, results, objects, retained }: Erased): void {
+  add({ versions, results, objects, retained, unreachable }: Erased): void {
     const counts = this.#counts;
     this.#counts = {
       versions: counts.versions + versions,
       results: counts.results + results,
       objects: counts.objects + objects,
       retained: counts.retained + retained,
+      unreachable: [...new Set([...counts.unreachable, ...unreachable])],
     };
   }
 
@@ -146,7 +147,7 @@ async function countBatch(store: Store, ids: readonly unknown[], run: Run): Prom
     if (own > 0) run.list(id);
     versions += own;
   }
-  return { versions, results: await countResults(store, ids), objects: 0, retained: 0 };
+  return { versions, results: await countResults(store, ids), objects: 0, retained: 0, unreachable: [] };
 }
 
 async function requireNoTargetHeld(store: Store, target: ErasureTargets): Promise<void> {

@@ -51,7 +51,7 @@ const HARMLESS: ReadonlySet<FindingKind> = new Set(['gap', 'implicit-collection'
 export async function verify(store: Store, options: VerifyOptions = {}, ids?: IdRange): Promise<VerifyReport> {
   const report = new Report(options.limit ?? MAX_LISTED);
   for (const finding of await judgeCollection(store)) report.add(finding);
-  for (const erasure of await erasuresUnderWay(store, ids)) report.add(unfinished(store, erasure));
+  for (const finding of await unfinishedErasures(store, ids)) report.add(finding);
   const objects = objectCheck(store, options.objects, (finding) => report.add(finding));
   for await (const history of allHistories(store, (row) => report.add(orphan(row)), ids)) {
     report.count(history);
@@ -152,9 +152,17 @@ function shown(finding: Finding): Finding {
   return 'id' in finding ? { ...finding, id: shownId(finding.id) } : finding;
 }
 
-function unfinished(store: Store, { id, ov, objects }: Erasure): Finding {
+async function unfinishedErasures(store: Store, ids: IdRange | undefined): Promise<Finding[]> {
+  const erasures = await erasuresUnderWay(store, ids);
+  if (erasures.length === 0) return [];
+  const closed = (await store.objects?.closedPlaces()) ?? [];
+  return erasures.map((erasure) => unfinished(store, erasure, closed));
+}
+
+function unfinished(store: Store, { id, ov, objects }: Erasure, closed: readonly string[]): Finding {
   const isForOthers = objects === true && store.objects === undefined;
-  const rest = isForOthers ? ': its objects are for a model that has payload' : '';
+  const isElsewhere = closed.length > 0 ? `: there may be objects in the ${closed.join(' and the ')}` : '';
+  const rest = isForOthers ? ': its objects are for a model that has payload' : isElsewhere;
   return { kind: 'unfinished-erasure', id, ov, detail: `Erased up to version ${ov}, but not yet everywhere${rest}` };
 }
 

@@ -35,6 +35,11 @@ export interface Erased {
    * unfinished, and is tried again by whatever finishes such.
    */
   readonly retained: number;
+  /**
+   * Where there may be further objects, which this model cannot remove, and why: in buckets that it had once and has no
+   * more. Their erasure stays unfinished too.
+   */
+  readonly unreachable: readonly string[];
 }
 
 /** Newest records that go in the same transaction as the head: all of most documents. */
@@ -127,10 +132,12 @@ async function eraseNewest(store: Store, tx: Transaction, id: unknown): Promise<
  * Who has no object storage leaves the notes of documents that have objects.
  */
 export async function finishErasures(store: Store, erasures: readonly Erasure[]): Promise<Erased> {
-  if (erasures.length === 0) return { versions: 0, results: 0, objects: 0, retained: 0 };
+  if (erasures.length === 0) return { versions: 0, results: 0, ...NO_OBJECTS };
   const inMongo = await finishInMongo(store, erasures);
   return { ...inMongo, ...(await finishObjects(store, erasures)) };
 }
+
+const NO_OBJECTS = { objects: 0, retained: 0, unreachable: [] } as const;
 
 async function finishInMongo(
   store: Store,
@@ -152,8 +159,8 @@ async function finishInMongo(
 async function finishObjects(
   store: Store,
   erasures: readonly Erasure[],
-): Promise<Pick<Erased, 'objects' | 'retained'>> {
-  if (erasures.length === 0) return { objects: 0, retained: 0 };
+): Promise<Pick<Erased, 'objects' | 'retained' | 'unreachable'>> {
+  if (erasures.length === 0) return NO_OBJECTS;
   const { done, ...counts } = await eraseObjects(store, erasures);
   if (done.length > 0) await settleErasures(store, done);
   if (store.objects !== undefined) finishLater(store, store.objects.uploadDeadlineMs);
@@ -183,18 +190,22 @@ export async function finishedDeleted(store: Store): Promise<void> {
   await Promise.all(finishing.get(store) ?? []);
 }
 
+const NOTHING_FOUND = { removed: 0, retained: 0, closed: [] } as const;
+
 async function eraseObjects({ objects: owned }: Store, erasures: readonly Erasure[]) {
   const done: Erasure[] = [];
   let objects = 0;
   let retained = 0;
+  const unreachable = new Set<string>();
   for (const erasure of erasures) {
     if (owned === undefined && erasure.objects === true) continue;
-    const found = await owned?.erase(erasure.id, erasure.ov, erasure.only);
-    objects += found?.removed ?? 0;
-    retained += found?.retained ?? 0;
-    if ((found?.retained ?? 0) === 0) done.push(erasure);
+    const found = (await owned?.erase(erasure.id, erasure.ov, erasure.only)) ?? NOTHING_FOUND;
+    objects += found.removed;
+    retained += found.retained;
+    for (const place of found.closed) unreachable.add(place);
+    if (found.retained === 0 && found.closed.length === 0) done.push(erasure);
   }
-  return { done, objects, retained };
+  return { done, objects, retained, unreachable: [...unreachable] };
 }
 
 const later = new WeakSet<Store>();

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Clock } from '../clock.ts';
 import type { ChronosOptions } from '../config/options.ts';
-import type { OwnObjects } from '../offload/erase-objects.ts';
+import type { ErasedObjects, OwnObjects } from '../offload/erase-objects.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
 import type { VersionIndex } from '../system/version-indexes.ts';
 import type { Bson, RawDocument } from '../types.ts';
@@ -66,9 +66,10 @@ export interface ErasableObjects {
    * document that has come under the same id meanwhile.
    *
    * @param only limits it to these
-   * @returns how many objects were removed, and how many may not be removed yet
    */
-  erase(id: unknown, ov: number, only?: OwnObjects): Promise<{ readonly removed: number; readonly retained: number }>;
+  erase(id: unknown, ov: number, only?: OwnObjects): Promise<ErasedObjects>;
+  /** Where objects may be that cannot be removed from here, and why. */
+  closedPlaces(): Promise<readonly string[]>;
   /** For how long an upload that is under way may still put an object. */
   readonly uploadDeadlineMs: number;
 }

@@ -3,7 +3,7 @@ import { itemPrefix } from '../payload/payload-key.ts';
 import { listAll, type PayloadStore } from '../payload/payload-store.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 import { deleteObject } from './delete-object.ts';
-import { storesOf } from './owner.ts';
+import { placesOf } from './places.ts';
 import { keysOf } from './references.ts';
 import { addressOf, type Offloading } from './upload-row.ts';
 
@@ -23,11 +23,13 @@ export interface ErasedObjects {
   readonly removed: number;
   /** Objects that the store is not allowed to remove yet: they are under a retention or a legal hold. */
   readonly retained: number;
+  /** Where there may be further ones that cannot be removed from here, and why. */
+  readonly closed: readonly string[];
 }
 
 /**
- * Removes all objects of a document's versions up to `ov`, and whatever older versions of them the stores keep; but not
- * those of a document that has come under the same id meanwhile.
+ * Removes all objects of a document's versions up to `ov`, and whatever older versions of them the stores keep, wherever
+ * the collection has or once had its objects; but not those of a document that has come under the same id meanwhile.
  *
  * @param only limits it to these
  */
@@ -37,15 +39,16 @@ export async function eraseObjects(
   ov: number,
   only?: OwnObjects,
 ): Promise<ErasedObjects> {
-  const prefix = itemPrefix(addressOf(target, id));
+  const { open, closed } = await placesOf(target);
   const counts = { removed: 0, retained: 0 };
-  for (const store of storesOf(target)) {
+  for (const { store, address } of open) {
+    const prefix = itemPrefix(addressOf({ ...target, address }, id));
     const keys = await keysUpTo(store, prefix, ov, only);
     // After they were listed: whoever has put one of them by then, and is to keep it, is there already.
     const isKept = await keptBy(target, id, prefix);
     for (const key of keys) if (!isKept(key)) counts[await deleteObject(store, key)] += 1;
   }
-  return counts;
+  return { ...counts, closed };
 }
 
 async function keysUpTo(store: PayloadStore, prefix: string, ov: number, only?: OwnObjects): Promise<string[]> {

@@ -19,9 +19,10 @@ import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperse
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
 import { requireCovered } from './offload-pipeline.ts';
 import { idsIn, OUTBOX_INDEX } from './outbox.ts';
-import { requireOwned } from './owner.ts';
+import { requireOwned, storesOf } from './owner.ts';
 import { PayloadReader } from './payload-reader.ts';
 import type { PayloadStores } from './payload-stores.ts';
+import { placesOf, recordPlaces } from './places.ts';
 import { type PlanContext, type PresentRow, type ReadPlan, readPlan, wholeFinish } from './read-plan.ts';
 import { inState, type Row, rowOf, stillThere } from './row.ts';
 import { type SweepCounts, type SweepRun, sweepObjects } from './sweep-objects.ts';
@@ -124,6 +125,8 @@ export class PayloadTier {
     await Promise.all(collections.map((one) => one.createIndex(keys, options)));
     await this.kept.refresh();
     if (this.kept.isLacking) await this.kept.widen(async () => !(await this.#hasProcessed()));
+    // What was on record has gone where the collection was dropped.
+    this.#ownership = undefined;
     await this.#ownedSoon();
     this.drain();
   }
@@ -300,6 +303,11 @@ export class PayloadTier {
     return sweepObjects(this.#target, run);
   }
 
+  /** Where objects may be that cannot be removed from here, and why. */
+  async closedPlaces(): Promise<readonly string[]> {
+    return (await placesOf(this.#target)).closed;
+  }
+
   /** Removes all objects of a document's versions up to `ov`, and forgets what was read of them. */
   async erase(id: unknown, ov: number, only?: OwnObjects): Promise<ErasedObjects> {
     this.#reader.forget();
@@ -360,11 +368,16 @@ export class PayloadTier {
    * @throws ConfigError; StorageError
    */
   #owned(signal?: AbortSignal): Promise<void> {
-    this.#ownership ??= requireOwned(this.#target, signal).catch((error: unknown) => {
+    this.#ownership ??= this.#own(signal).catch((error: unknown) => {
       this.#ownership = undefined;
       throw error;
     });
     return this.#ownership;
+  }
+
+  async #own(signal: AbortSignal | undefined): Promise<void> {
+    await recordPlaces(this.#target);
+    for (const store of storesOf(this.#target)) await requireOwned(this.#target, store, signal);
   }
 
   /** Writes do not wait for object storage that does not answer: nothing is stored there before it has. */

@@ -4,7 +4,8 @@ import { eachAtOnce } from './at-once.ts';
 import { condemn } from './condemned.ts';
 import { deleteObject } from './delete-object.ts';
 import { KeyFilter } from './key-filter.ts';
-import { requireOwned, storesOf, timeOf } from './owner.ts';
+import { requireNotOthers, requireOwned, storesOf, timeOf } from './owner.ts';
+import { type Place, placesOf } from './places.ts';
 import { referredKeys } from './references.ts';
 import type { Offloading } from './upload-row.ts';
 
@@ -51,13 +52,16 @@ const KEYS_PER_VERSION = 2;
  * 3. What it does not know is condemned, and looked for among the references once more: see `condemned.ts`.
  * 4. What still nobody refers to is removed, with all versions of it that the store keeps.
  *
- * Ages are told by the store's own clock. A crash after any step leaves what the next sweep removes.
+ * That is done where the collection has its objects, and where it once had them. Ages are told by the store's own clock,
+ * but in a dry run, which writes nothing, by that of this process. A crash after any step leaves what the next sweep
+ * removes.
  */
 export async function sweepObjects(target: Offloading, run: SweepRun): Promise<SweepCounts> {
-  await requireOwned(target);
+  for (const store of storesOf(target)) await (run.dryRun ? requireNotOthers : requireOwned)(target, store);
   const sweep = new Sweep(target, run);
+  const { open } = await placesOf(target);
   const known = await knownKeys(target);
-  for (const store of storesOf(target)) await sweep.sweep(store, known);
+  for (const place of open) await sweep.sweep(place, known);
   return sweep.counts;
 }
 
@@ -75,21 +79,21 @@ class Sweep {
   readonly counts: Counts = { objects: 0, orphans: 0, bytes: 0, retained: 0, interrupted: 0 };
   readonly #target: Offloading;
   readonly #run: SweepRun;
-  readonly #prefix: string;
 
   constructor(target: Offloading, run: SweepRun) {
     this.#target = target;
     this.#run = run;
-    this.#prefix = collectionPrefix(
-      run.tenant === undefined ? target.address : { ...target.address, tenant: run.tenant },
-    );
   }
 
-  async sweep(store: PayloadStore, known: KeyFilter): Promise<void> {
-    const before = new Date((await timeOf(this.#target, store)).getTime() - this.#run.graceMs);
-    if (!this.#run.dryRun) this.counts.interrupted += await store.sweepInterrupted(before, { prefix: this.#prefix });
+  async sweep(place: Place, known: KeyFilter): Promise<void> {
+    const { dryRun, graceMs, tenant } = this.#run;
+    const { store, address } = place;
+    const prefix = collectionPrefix(tenant === undefined ? address : { ...address, tenant });
+    const now = dryRun ? new Date() : await timeOf(place, store);
+    const before = new Date(now.getTime() - graceMs);
+    if (!dryRun) this.counts.interrupted += await store.sweepInterrupted(before, { prefix });
     let batch: ObjectFacts[] = [];
-    for await (const object of this.#candidates(store, before)) {
+    for await (const object of this.#candidates(store, prefix, before)) {
       if (known.mayHave(object.key)) continue;
       batch.push(object);
       if (batch.length < BATCH_KEYS) continue;
@@ -101,9 +105,9 @@ class Sweep {
   }
 
   /** Objects of the collection's documents that are old enough. */
-  async *#candidates(store: PayloadStore, before: Date): AsyncGenerator<ObjectFacts> {
-    for await (const object of listAll(store, this.#prefix, { allVersions: true })) {
-      if (!this.#isOwn(object.key)) continue;
+  async *#candidates(store: PayloadStore, prefix: string, before: Date): AsyncGenerator<ObjectFacts> {
+    for await (const object of listAll(store, prefix, { allVersions: true })) {
+      if (!this.#isOwn(object.key.slice(prefix.length))) continue;
       this.counts.objects += 1;
       if (this.counts.objects % PAGE === 0) this.#run.onProgress({ ...this.counts });
       if (object.modified <= before) yield object;
@@ -111,8 +115,7 @@ class Sweep {
   }
 
   /** Tenants of a shared collection come before the ids. */
-  #isOwn(key: string): boolean {
-    const rest = key.slice(this.#prefix.length);
+  #isOwn(rest: string): boolean {
     const isOfAll = this.#target.isShared && this.#run.tenant === undefined;
     return isPayloadKey(isOfAll ? rest.slice(rest.indexOf('/') + 1) : rest);
   }

@@ -141,7 +141,7 @@ test('nothing is erased without confirmation, and a dry run tells what would be'
   await plant('subject');
   const before = await everything(mongoose);
   await expect(Subject.hardDelete({ id: 'subject' })).rejects.toBeInstanceOf(ConfigError);
-  const counts = { documents: 1, versions: 8, results: 1, objects: 0, retained: 0, ids: ['subject'] };
+  const counts = { documents: 1, versions: 8, results: 1, objects: 0, retained: 0, unreachable: [], ids: ['subject'] };
   expect(await Subject.hardDelete({ ids: ['subject', 'none'] }, { dryRun: true })).toEqual({ dryRun: true, ...counts });
   expect(await Subject.hardDelete({ filter: {} }, { dryRun: true, confirm })).toEqual({ dryRun: true, ...counts });
   expect(await everything(mongoose)).toEqual(before);

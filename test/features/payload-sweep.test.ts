@@ -109,6 +109,16 @@ describe('a sweep', () => {
     expect(await allKeys()).toEqual(kept);
   });
 
+  test('writes nothing in a dry run', async () => {
+    const unused = new SwitchedStore('memory json');
+    const Unused = modelOn('unused', unused, unused);
+    expect(await Unused.sweep({ dryRun: true, graceMs: 0 })).toMatchObject({ objects: 0, orphans: 0 });
+    expect(await unused.keys()).toEqual([]);
+    expect(unused.calls.put).toBe(0);
+    const { db } = mongoose.connection;
+    expect(await db?.listCollections({ name: /^unused_/ }).toArray()).toEqual([]);
+  });
+
   test('is only for those who mean it', async () => {
     await expect(Files.sweep({})).rejects.toThrow(ConfigError);
     await expect(Files.sweep({ confirm, graceMs: Number.NaN })).rejects.toThrow('graceMs');

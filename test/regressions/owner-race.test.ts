@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import type { Connection } from 'mongoose';
 import { afterAll, expect, inject, test } from 'vitest';
 import { ConfigError, FilePayloadStore } from '../../src/index.ts';
-import { requireOwned } from '../../src/offload/owner.ts';
-import type { Offloading } from '../../src/offload/upload-row.ts';
+import { type Owned, requireOwned } from '../../src/offload/owner.ts';
 import { testDatabase } from '../support/database.ts';
 import { gate } from '../support/gate.ts';
 
@@ -48,7 +47,7 @@ function side({ db }: Connection, prefix: string, knowsIfAbsent: boolean) {
   store.knowsIfAbsent = knowsIfAbsent;
   const head = db?.collection('memos');
   const address = { prefix, collection: 'memos' };
-  return { store, target: { head, stores: { json: store, content: store }, address } as unknown as Offloading };
+  return { store, owned: { head, address } as Owned };
 }
 
 type Side = ReturnType<typeof side>;
@@ -66,7 +65,7 @@ async function race([first, second]: readonly [Side, Side], call: string): Promi
     await firstLooked.opened;
     await over.opened;
   };
-  return Promise.allSettled([first, second].map(({ target }) => requireOwned(target)));
+  return Promise.allSettled([first, second].map(({ store, owned }) => requireOwned(owned, store)));
 }
 
 test('of two databases that come at the same time the first one has the objects', async () => {
