@@ -1,7 +1,7 @@
 import type { DriverOptions } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError, NotFoundError } from '../errors.ts';
-import { diffDocuments, toJsonPatch } from '../history/diff.ts';
+import { diffDocuments } from '../history/diff.ts';
 import {
   contentOf,
   type Page,
@@ -11,6 +11,7 @@ import {
   storedVersions,
 } from '../history/document-history.ts';
 import { findVersion, type Which } from '../history/find-version.ts';
+import { toJsonPatch } from '../history/json-patch.ts';
 import { type Version, VersionList, versionOf } from '../history/version.ts';
 import type { PresignBlobsOptions, PresignedBlob } from '../payload/presign-blobs.ts';
 import type { Instant, RawDocument } from '../types.ts';

@@ -1,11 +1,11 @@
 import { isProxy } from 'node:util/types';
+import { Descent } from '../descent.ts';
 import { ConfigError } from '../errors.ts';
-import { formatPath } from '../history/format-path.ts';
+import { formatPath, type Path } from '../format-path.ts';
 import { isPlainObject } from '../plain-object.ts';
 
 /** Names that lead to a prototype, or that make the serializer take a document for a value of its own. */
 const REFUSED_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype', '_bsontype', 'toBSON']);
-const MAX_DEPTH = 100;
 const MAX_VALUES = 250_000;
 
 type Fields = Record<string, unknown>;
@@ -33,49 +33,36 @@ export function checkedCondition(what: string, value: unknown): unknown {
 }
 
 class Copier {
-  readonly #what: string;
+  readonly #descent: Descent;
   readonly #refusesUndefined: boolean;
-  readonly #path: (string | number)[] = [];
-  readonly #around = new Set<object>();
-  #values = 0;
 
   constructor(what: string, refusesUndefined = false) {
-    this.#what = what;
+    this.#descent = new Descent(MAX_VALUES, (path, why) => refusal(what, path, why));
     this.#refusesUndefined = refusesUndefined;
   }
 
   copy(value: unknown): unknown {
-    this.#values += 1;
-    if (this.#values > MAX_VALUES) throw this.#refused(`makes more than ${MAX_VALUES} values`);
-    if (value === undefined && this.#refusesUndefined) throw this.#refused('is undefined');
-    if (typeof value === 'function' || typeof value === 'symbol') throw this.#refused(`is a ${typeof value}`);
+    this.#descent.count();
+    if (value === undefined && this.#refusesUndefined) throw this.#descent.refused('is undefined');
+    if (typeof value === 'function' || typeof value === 'symbol') throw this.#descent.refused(`is a ${typeof value}`);
     if (typeof value !== 'object' || value === null) return value;
-    if (isProxy(value)) throw this.#refused('is a Proxy');
-    if (Array.isArray(value)) return this.#inside(value, () => this.#items(value));
-    if (isPlainObject(value)) return this.#inside(value, () => this.#fields(value));
+    if (isProxy(value)) throw this.#descent.refused('is a Proxy');
+    if (Array.isArray(value)) return this.#descent.inside(value, () => this.#items(value));
+    if (isPlainObject(value)) return this.#descent.inside(value, () => this.#fields(value));
     if (isValue(value)) return value;
-    throw this.#refused('is an instance of a class. Give its plain content');
-  }
-
-  #inside<T>(container: object, copy: () => T): T {
-    if (this.#around.has(container)) throw this.#refused('contains itself');
-    if (this.#path.length >= MAX_DEPTH) throw this.#refused(`is more than ${MAX_DEPTH} levels deep`);
-    this.#around.add(container);
-    const copied = copy();
-    this.#around.delete(container);
-    return copied;
+    throw this.#descent.refused('is an instance of a class. Give its plain content');
   }
 
   #items(items: readonly unknown[]): unknown[] {
-    if (Object.getPrototypeOf(items) !== Array.prototype) throw this.#refused('is no plain array');
+    if (Object.getPrototypeOf(items) !== Array.prototype) throw this.#descent.refused('is no plain array');
     return Array.from({ length: items.length }, (_, index) => this.#at(items, index));
   }
 
   #fields(fields: object): Fields {
     const entries: [string, unknown][] = [];
     for (const key of Object.keys(fields)) {
-      if (REFUSED_KEYS.has(key) || key.includes('\0'))
-        throw refusal(this.#what, this.#path, 'has a key that is not allowed');
+      const isRefused = REFUSED_KEYS.has(key) || key.includes('\0');
+      if (isRefused) throw this.#descent.refused('has a key that is not allowed');
       const value = this.#at(fields, key);
       if (value !== undefined) entries.push([key, value]);
     }
@@ -85,15 +72,10 @@ class Copier {
   /** An item or a field as it is stored there: what has a getter may be something else each time. */
   #at(container: object, step: string | number): unknown {
     const property = Object.getOwnPropertyDescriptor(container, step);
-    this.#path.push(step);
-    if (property !== undefined && !('value' in property)) throw this.#refused('has a getter');
-    const copy = this.copy(property?.value);
-    this.#path.pop();
-    return copy;
-  }
-
-  #refused(why: string): ConfigError {
-    return refusal(this.#what, this.#path, why);
+    return this.#descent.at(step, () => {
+      if (property !== undefined && !('value' in property)) throw this.#descent.refused('has a getter');
+      return this.copy(property?.value);
+    });
   }
 }
 
@@ -107,7 +89,7 @@ function hasOnlyData(value: object): boolean {
   return !('toBSON' in value) && !('_bsontype' in value);
 }
 
-function refusal(what: string, path: readonly (string | number)[], why: string): ConfigError {
+function refusal(what: string, path: Path, why: string): ConfigError {
   const where = path.length === 0 ? 'it' : formatPath(path);
   return new ConfigError({ message: `Cannot ${what}: ${where} ${why}` });
 }

@@ -1,13 +1,8 @@
 import { equalityKey } from '../bson/canonical-key.ts';
 import { type AnyDocument, definedFields, equalValues, fieldAt, isDocument } from '../bson/equality.ts';
 import { asStored } from '../bson/kind.ts';
+import type { Path } from '../format-path.ts';
 import { type Kept, keptItems } from './kept-items.ts';
-
-export { formatPath } from './format-path.ts';
-export { toJsonPatch } from './json-patch.ts';
-
-/** Keys of documents and positions in arrays, from the root down. */
-export type Path = readonly (string | number)[];
 
 /** One difference between two documents. */
 export type Change =

@@ -1,5 +1,6 @@
 import { toExtendedJson } from '../bson/extended-json.ts';
-import type { Change, Path } from './diff.ts';
+import type { Path } from '../format-path.ts';
+import type { Change } from './diff.ts';
 
 /** An operation of a JSON Patch, RFC 6902. */
 export type JsonPatchOperation =

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatPath } from '../../../src/history/format-path.ts';
+import { formatPath } from '../../src/format-path.ts';
 
 it.each([
   [[], ''],
