@@ -1,4 +1,5 @@
 import type { Store } from '../commit/store.ts';
+import { TasksAtOnce } from '../offload/at-once.ts';
 import { faultOf, type ObjectFault, type ReferredObject } from '../offload/inspect-objects.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
 import type { VersionFields } from '../types.ts';
@@ -13,8 +14,7 @@ export class ObjectCheck {
   readonly #payload: PayloadTier;
   readonly #reads: boolean;
   readonly #onFinding: (finding: Finding) => void;
-  readonly #running = new Set<Promise<void>>();
-  #failure: { readonly error: unknown } | undefined;
+  readonly #checks = new TasksAtOnce(AT_ONCE);
 
   /** @param reads whether the objects are read, and not only asked about */
   constructor(store: Store, payload: PayloadTier, reads: boolean, onFinding: (finding: Finding) => void) {
@@ -31,26 +31,14 @@ export class ObjectCheck {
       for (const object of this.#payload.objectsOf(version)) {
         if (seen.has(object.key)) continue;
         seen.add(object.key);
-        await this.#begin(history.id, version, object);
+        await this.#checks.begin(() => this.#check(history.id, version, object));
       }
     }
   }
 
   /** @throws StorageError where a store does not answer */
   async end(): Promise<void> {
-    await Promise.all(this.#running);
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  async #begin(id: unknown, version: VersionFields, object: ReferredObject): Promise<void> {
-    if (this.#failure !== undefined) await this.end();
-    const check = this.#check(id, version, object)
-      .catch((error: unknown) => {
-        this.#failure ??= { error };
-      })
-      .finally(() => void this.#running.delete(check));
-    this.#running.add(check);
-    if (this.#running.size >= AT_ONCE) await Promise.race(this.#running);
+    await this.#checks.end();
   }
 
   async #check(id: unknown, { ov, state }: VersionFields, object: ReferredObject): Promise<void> {
