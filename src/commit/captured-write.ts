@@ -1,6 +1,8 @@
 import type { mongo } from 'mongoose';
 import type { EffectiveOptions } from '../context.ts';
+import type { StoredSystem } from '../offload/store-first.ts';
 import type { ChronosWriteOptions, Op, RawDocument, SystemFields } from '../types.ts';
+import type { PreImage } from './version-record.ts';
 
 export type Filter = mongo.Filter<RawDocument>;
 
@@ -24,6 +26,9 @@ export type Compute = (current: Uint8Array) => RawDocument | Map<string, unknown
 /** A change in a form that the driver takes. */
 export type SendableChange = Exclude<Change, { form: 'computed' }>;
 
+/** Whether a write may go on that was prepared before its transaction: told of what it meets there. */
+export type Upon = (pre: PreImage | undefined) => boolean;
+
 export type UpdateOperators = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 interface Write {
@@ -39,12 +44,16 @@ export interface CapturedUpdate extends Write {
   readonly change: Change;
   readonly op: Op;
   readonly restoredFrom?: number;
+  /** What the version refers to, where its payload was stored before: the change is what of it goes into MongoDB. */
+  readonly stored?: StoredSystem | undefined;
+  readonly upon?: Upon | undefined;
 }
 
 /** A driver call that removes at most one document. */
 export interface CapturedDelete extends Write {
   readonly kind: 'delete';
   readonly method: DeleteMethod;
+  readonly upon?: Upon | undefined;
 }
 
 /** A driver call that adds one document. */
@@ -58,6 +67,8 @@ export interface CapturedInsert {
   readonly chronos: ChronosWriteOptions;
   readonly op: Op;
   readonly restoredFrom?: number;
+  /** What the document refers to, where its payload was stored before: it is what of it goes into MongoDB. */
+  readonly stored?: StoredSystem | undefined;
   /** The version whose content it has, which is refused if it is erased by then. */
   readonly repeats?: number;
 }

@@ -15,8 +15,13 @@ export function isVersionRefusal(error: unknown): boolean {
 }
 
 /** Checks a document that is about to be inserted, as the server would store it. */
-export function checkInsert(store: Store, { document }: CapturedInsert): void {
-  if (store.validate !== undefined) check(store, store.bson.serialize(document));
+export function checkInsert(store: Store, { document, stored }: CapturedInsert): void {
+  if (store.validate !== undefined && stored === undefined) check(store, store.bson.serialize(document));
+}
+
+/** Checks a document that is too large to be committed as a whole. */
+export function checkLarge(store: Store, document: CapturedInsert['document']): void {
+  if (store.validate !== undefined && store.payload !== undefined) check(store, store.payload.large.encoded(document));
 }
 
 /**

@@ -4,6 +4,7 @@ import { areNeutral } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
+import { withLargeStored } from './large-inserts.ts';
 import { isAboutTheWrite, isDuplicateKey, isRefusal, refusedBy, unacknowledged } from './mongo-errors.ts';
 import { isAboutPayload, requireInline } from './payload-away.ts';
 import { idKey } from './pinned-id.ts';
@@ -91,7 +92,8 @@ export class Committer {
   }
 
   /** The insert of one document. */
-  async insert(insert: CapturedInsert): Promise<Outcome> {
+  async insert(given: CapturedInsert): Promise<Outcome> {
+    const insert = await withLargeStored(this.#store, given);
     const { options, chronos } = insert;
     const alone =
       !areNeutral(options) || (options.session ?? undefined) !== undefined || chronos.expectedOv !== undefined;

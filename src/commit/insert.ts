@@ -98,10 +98,10 @@ function writtenVersions(inserts: readonly CapturedInsert[], systems: readonly S
 
 function systemOf(store: Store, insert: CapturedInsert, past?: PastLife, cv?: number): SystemFields {
   const at = insert.chronos.at ?? store.clock.now();
-  const { op, chronos: options, restoredFrom } = insert;
+  const { op, chronos: options, restoredFrom, stored } = insert;
   const offloads = store.payload !== undefined;
   const replaces = !store.versioning;
-  return insertedSystem({ op, at, cv, options, restoredFrom, offloads, replaces }, past);
+  return insertedSystem({ op, at, cv, options, restoredFrom, offloads, stored, replaces }, past);
 }
 
 function stamped(inserts: readonly CapturedInsert[], systems: readonly SystemFields[]): RawDocument[] {

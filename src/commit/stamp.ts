@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import type { StoredSystem } from '../offload/store-first.ts';
 import { drawIncarnation } from '../payload/incarnation.ts';
 import type { ChronosWriteOptions, Op, SystemFields, VersionFields } from '../types.ts';
 
@@ -15,6 +16,8 @@ export interface Stamp {
   readonly cv?: number | undefined;
   /** Whether the version has a payload that is going to be stored. */
   readonly offloads?: boolean | undefined;
+  /** What the version refers to, where its payload is stored already. */
+  readonly stored?: StoredSystem | undefined;
   /** Whether the version takes the place of the one before it, of which nothing is kept. */
   readonly replaces?: boolean | undefined;
   /** The `ov` whose content a RESTORE repeats. */
@@ -61,7 +64,7 @@ export function insertedSystem(stamp: Stamp, past?: PastLife): SystemFields {
     ...(past?.gap ? { gap: true } : {}),
     ...(stamp.replaces === true ? { sole: true } : {}),
     ...(past?.erased === undefined ? {} : { erased: past.erased }),
-    ...(stamp.offloads === true ? { incarnation: drawIncarnation() } : {}),
+    ...(stamp.offloads === true ? { incarnation: stamp.stored?.incarnation ?? drawIncarnation() } : {}),
     ...perVersion(stamp, ov, past?.functionIds),
   };
 }
@@ -109,7 +112,7 @@ export function successorFrom(previous: SystemFields, stamp: Stamp): Date {
 
 /** The last record of a deleted document: who removed it, when and why. It carries no content and has no `until`. */
 export function tombstone(previous: SystemFields, stamp: Stamp): VersionFields {
-  const next = nextSystem(previous, { ...stamp, offloads: false });
+  const next = nextSystem(previous, { ...stamp, offloads: false, stored: undefined });
   const deletedAt = next.updatedAt ?? stamp.at;
   return { ...next, deleted: true, deletedAt };
 }
@@ -139,7 +142,7 @@ function perVersionFields(stamp: Stamp, ov: number): Partial<SystemFields> {
   const { actor, reason, functionId, opId } = stamp.options;
   return {
     ...(stamp.cv === undefined ? {} : { cv: stamp.cv }),
-    ...(stamp.offloads === true ? { state: 'new-not-synched' as const } : {}),
+    ...payloadFields(stamp),
     ...(stamp.op === impliedOp(ov) ? {} : { op: stamp.op }),
     ...(actor === undefined ? {} : { actor }),
     ...(reason === undefined ? {} : { reason }),
@@ -147,6 +150,11 @@ function perVersionFields(stamp: Stamp, ov: number): Partial<SystemFields> {
     ...(opId === undefined ? {} : { opId }),
     ...(stamp.restoredFrom === undefined ? {} : { restoredFrom: stamp.restoredFrom }),
   };
+}
+
+function payloadFields({ offloads, stored }: Stamp): Partial<SystemFields> {
+  if (stored !== undefined) return { state: 'processed', payload: stored.payload, blobs: stored.blobs };
+  return offloads === true ? { state: 'new-not-synched' } : {};
 }
 
 /** The op of a version that names none, which is by far the most common case and so costs no bytes. */

@@ -3,6 +3,7 @@ import type { BulkItem, CapturedInsert, DriverOptions, Outcome } from './capture
 import type { Committer } from './committer.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
+import { isLargeInsert } from './large-inserts.ts';
 import { requireInline } from './payload-away.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
@@ -79,7 +80,10 @@ function segments(store: Store, items: readonly BulkItem[]): Segment[] {
 }
 
 function kindOf(store: Store, item: BulkItem): Segment['kind'] {
-  if (item.kind === 'insert') return takeFreshId(store, item.id) ? 'fresh' : 'inserts';
+  if (item.kind === 'insert') {
+    if (isLargeInsert(store, item)) return 'apart';
+    return takeFreshId(store, item.id) ? 'fresh' : 'inserts';
+  }
   if (item.kind === 'updateMany' || item.kind === 'deleteMany') return 'apart';
   return isGroupable(store, item) ? 'group' : 'apart';
 }
@@ -153,7 +157,7 @@ async function runApart(committer: Committer, segment: Segment, options: DriverO
 async function carriedOut(committer: Committer, item: BulkItem, options: DriverOptions): Promise<Outcome> {
   const session = options.session ?? undefined;
   if (item.kind === 'update' || item.kind === 'delete') return committer.writeAlone(item, session);
-  if (item.kind === 'insert') throw new TypeError('Inserts of a bulk write are carried out together');
+  if (item.kind === 'insert') return committer.insert({ ...item, options: { ...item.options, session } });
   const counts = await committer.writeMany({ ...item, options: { ...item.options, session } });
   return { result: undefined, inserted: 'upsertedId' in counts ? 1 : 0, ...counts };
 }

@@ -14,6 +14,7 @@ import { flipState } from './flip-state.ts';
 import { objectsOf, type ReferredObject } from './inspect-objects.ts';
 import { isErased } from './is-erased.ts';
 import { KeptPaths } from './kept-paths.ts';
+import { LargeDocuments } from './large-documents.ts';
 import { markAgain, partAgain } from './mark-again.ts';
 import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperseded } from './mark-processed.ts';
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
@@ -86,6 +87,8 @@ const FLUSH_DEADLINE_MS = 60_000;
 export class PayloadTier {
   /** What the server can be asked for. */
   readonly kept: KeptPaths;
+  /** Documents whose payload is stored before they are committed. */
+  readonly large: LargeDocuments;
   readonly #target: Offloading;
   readonly #clock: Clock;
   readonly #versioning: boolean;
@@ -107,6 +110,11 @@ export class PayloadTier {
     this.#versioning = versioning;
     this.#options = options;
     this.#reader = new PayloadReader(bson, stores);
+    this.large = new LargeDocuments(this.#target, {
+      whole: (row) => this.whole(row),
+      owned: () => this.#owned(),
+      project: async (document, asked) => (await this.#projectedByServer([document], asked))[0]!,
+    });
     this.#uploader = new Uploader(this.#target, {
       batchWindowMs,
       isAwaited: options.ack === 'stored',

@@ -19,6 +19,27 @@ export function decodeBase64(text: string): Base64Text | undefined {
   return bytes.toString('base64') === encoded ? { bytes, head } : undefined;
 }
 
+/** Of a long text at once, in characters: whole groups of four. */
+const PIECE = 2 ** 20;
+
+/** Whether {@link decodeBase64} gives bytes, told without holding all of them. Undefined where not; else what is before. */
+export function strictHeadOf(text: string): string | undefined {
+  const head = headOf(text);
+  if (text.length === head.length || (text.length - head.length) % 4 !== 0) return undefined;
+  for (let at = head.length; at < text.length; at += PIECE) {
+    const piece = text.slice(at, at + PIECE);
+    const isLast = at + PIECE >= text.length;
+    if (!isLast && piece.endsWith('=')) return undefined;
+    if (Buffer.from(piece, 'base64').toString('base64') !== piece) return undefined;
+  }
+  return head;
+}
+
+/** The bytes of a strict base64 string behind its head, piece by piece. */
+export async function* decodedPieces(text: string, head: string): AsyncGenerator<Buffer> {
+  for (let at = head.length; at < text.length; at += PIECE) yield Buffer.from(text.slice(at, at + PIECE), 'base64');
+}
+
 export function encodeBase64({ bytes, head }: { readonly bytes: Uint8Array; readonly head: string }): string {
   const { buffer, byteOffset, byteLength } = bytes;
   return head + Buffer.from(buffer, byteOffset, byteLength).toString('base64');

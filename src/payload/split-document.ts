@@ -1,9 +1,9 @@
 import { BsonType, type Element, encodedSize } from '../bson/elements.ts';
 import { RawWriter } from '../bson/raw-writer.ts';
 import { type Fate, type RawValue, rebuild } from '../bson/rebuild.ts';
-import { ExternalizationError } from '../errors.ts';
 import type { BlobReference } from '../types.ts';
 import { decodeBase64, decodedLength } from './base64-text.ts';
+import { type BlobLimits, requireBlobFits } from './blob-limits.ts';
 import { type Digest, digestOf } from './digest.ts';
 import { type Branch, isLeaf, type PathTree } from './path-tree.ts';
 import type { BlobRules, PayloadMap } from './payload-map.ts';
@@ -40,17 +40,11 @@ export interface SplitBlob {
   readonly found: FoundBlob;
 }
 
-export interface SplitOptions {
+export interface SplitOptions extends BlobLimits {
   readonly map: PayloadMap;
   /** Says where a blob is kept: where it was if it has not changed, or a new place. Asked once for each blob. */
   readonly locate: (blob: FoundBlob) => BlobLocation;
-  /** In bytes. @default 16 MiB */
-  readonly maxBlobBytes?: number | undefined;
-  /** Of all blobs of the document together, in bytes. @default 64 MiB */
-  readonly maxTotalBytes?: number | undefined;
 }
-
-const MIB = 2 ** 20;
 
 /**
  * Takes a document apart, as raw BSON. Strings at base64 paths that are no strict base64 stay where they are.
@@ -63,7 +57,8 @@ export function splitDocument(document: Uint8Array, options: SplitOptions): Spli
   return { inline: inlinePart(whole, options.map), body: storedBody(whole), blobs: search.blobs };
 }
 
-function inlinePart(whole: Uint8Array, { indexedTree }: PayloadMap): Uint8Array {
+/** What of a document without its blobs stays in MongoDB. */
+export function inlinePart(whole: Uint8Array, { indexedTree }: Pick<PayloadMap, 'indexedTree'>): Uint8Array {
   if (indexedTree === undefined) return whole;
   return rebuild(whole, 0, encodedSize(whole), (key, element) =>
     key === '_id' || key === '_system' ? 'keep' : prune(whole, element, indexedTree.get(key)),
@@ -141,7 +136,7 @@ class BlobSearch {
   #externalize(offset: number, end: number, rules: BlobRules, path: readonly string[]): Fate {
     const { buffer, byteOffset } = this.#document;
     const text = Buffer.from(buffer, byteOffset + offset + 4, end - offset - 5).toString('utf8');
-    this.#checkLimits(decodedLength(text), path);
+    requireBlobFits(decodedLength(text), this.#total, path, this.#options);
     const decoded = decodeBase64(text);
     if (decoded === undefined) return 'keep';
     this.#total += decoded.bytes.length;
@@ -151,14 +146,6 @@ class BlobSearch {
     const reference = { path, ...this.#options.locate(found), contentType, ...head, sha256, length };
     this.blobs.push({ reference, found });
     return { type: BsonType.object, bytes: placeholder(reference) };
-  }
-
-  #checkLimits(length: number, path: readonly string[]): void {
-    const { maxBlobBytes = 16 * MIB, maxTotalBytes = 64 * MIB } = this.#options;
-    if (length > maxBlobBytes) throw new ExternalizationError(path.join('.'), length, maxBlobBytes);
-    if (this.#total + length > maxTotalBytes) {
-      throw new ExternalizationError(path.join('.'), this.#total + length, maxTotalBytes);
-    }
   }
 }
 

@@ -8,9 +8,10 @@ import type { Point } from '../history/instant.ts';
 import { both, headCurrentAt, recordCurrentAt, recordEndsAfter } from '../history/interval.ts';
 import { recordFilter } from '../history/record-paths.ts';
 import { requireRetained } from '../history/retained.ts';
+import { wholeLength } from '../offload/whole-length.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import { BY_ID_AND_END } from '../system/version-indexes.ts';
-import type { RawDocument, SystemFields } from '../types.ts';
+import type { RawDocument } from '../types.ts';
 import { isCurrent, type Restorable, restorable } from './restorable.ts';
 
 /** The documents a restore is about, and the instant it takes them back to. */
@@ -176,17 +177,11 @@ async function* pagesOf(
   for await (const document of cursor) {
     const raw = document as unknown as Uint8Array;
     page.push(raw);
-    bytes += wholeLength(raw, systemOfBytes(bson, raw));
+    bytes += wholeLength(raw.length, systemOfBytes(bson, raw));
     if (page.length < size && bytes < PAGE_BYTES) continue;
     yield page;
     page = [];
     bytes = 0;
   }
   if (page.length > 0) yield page;
-}
-
-/** About how long a document is with what is in object storage; blobs are base64 in it. */
-function wholeLength({ length }: Uint8Array, { state, payload, blobs = [] }: SystemFields): number {
-  if (state !== 'processed' || payload === undefined) return length;
-  return blobs.reduce((sum, blob) => sum + (blob.length * 4) / 3, length + payload.size);
 }
