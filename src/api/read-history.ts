@@ -12,6 +12,7 @@ import {
 } from '../history/document-history.ts';
 import { findVersion, type Which } from '../history/find-version.ts';
 import { toJsonPatch } from '../history/json-patch.ts';
+import { onceStored } from '../history/once-stored.ts';
 import { type Version, VersionList, versionOf } from '../history/version.ts';
 import type { PresignBlobsOptions, PresignedBlob } from '../payload/presign-blobs.ts';
 import type { Instant, RawDocument } from '../types.ts';
@@ -77,11 +78,9 @@ export class ReadHistory {
       });
     }
     const cast = this.#versioned.cast(id);
-    const find = async () => (await this.#find(store, cast, ov ?? at, undefined)).system;
-    const system = await find();
-    if (system.state !== 'new-not-synched') return payload.presign(system, asked);
-    await payload.flush();
-    return payload.presign(await find(), asked);
+    const find = (pinned?: number) => this.#find(store, cast, pinned ?? ov ?? at, undefined);
+    const use = ({ system }: StoredVersion) => payload.presign(system, asked);
+    return (await onceStored(store, { find, bytesOf: ({ bytes }) => bytes }, use)) ?? {};
   }
 
   async diff(id: unknown, a: VersionReference, b?: VersionReference, options: DiffOptions = {}): Promise<unknown> {

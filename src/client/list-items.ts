@@ -54,7 +54,7 @@ export async function listItems<T>(items: Items, given: unknown, options: ItemLi
   const documents = await found(items, listing, from === undefined ? [] : [afterPosition(listing.keys, from)]);
   const shown = documents.slice(0, listing.limit);
   const page =
-    options.presign === true ? await presignedAll<T>(items, shown, options) : plain<T>(store, shown, options);
+    options.presign === true ? await presignedAll<T>(items, store, shown, options) : plain<T>(store, shown, options);
   const last = documents.length > listing.limit ? shown.at(-1) : undefined;
   if (last === undefined) return { items: page };
   const position = listing.keys.map((key) => sortValue(last, key));
@@ -170,19 +170,24 @@ function plain<T>({ bson }: Store, documents: readonly RawDocument[], options: I
   });
 }
 
-/** Each document in the very version that was found, with the addresses of its blobs. */
+/**
+ * Each document in the very version that was found, or in its current one where no others are kept, with the addresses of
+ * its blobs.
+ */
 async function presignedAll<T>(
   items: Items,
+  { versioning }: Store,
   documents: readonly RawDocument[],
   options: ItemOptions,
 ): Promise<Item<T>[]> {
-  const read: Item<T>[] = [];
+  const all: Item<T>[] = [];
   for (let first = 0; first < documents.length; first += AT_ONCE) {
     const some = documents.slice(first, first + AT_ONCE);
-    const page = await Promise.all(
-      some.map(({ _id, _system }) => readItem<T>(items, _id, { ov: (_system as SystemFields).ov }, options)),
+    const read = some.map(({ _id, _system }) =>
+      readItem<T>(items, _id, versioning ? { ov: (_system as SystemFields).ov } : {}, options),
     );
-    read.push(...page.filter((item) => item !== null));
+    const page = await Promise.all(read);
+    all.push(...page.filter((item) => item !== null));
   }
-  return read;
+  return all;
 }

@@ -2,6 +2,7 @@ import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import { contentOf, readingBy, type StoredVersion, storedVersion } from '../history/document-history.ts';
 import { type FoundVersion, findVersion, type Which } from '../history/find-version.ts';
+import { onceStored } from '../history/once-stored.ts';
 import { coveredBy } from '../payload/covered-by.ts';
 import type { PresignBlobsOptions, PresignedBlob } from '../payload/presign-blobs.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
@@ -59,15 +60,36 @@ export async function readItem<T>(
     await store.payload?.kept.known();
     const reading = readable(store, projection, options);
     const [stored, session] = [versioned.cast(own), versioned.session({})];
-    const found = await findVersion(reading, stored, which, options.includeDeleted === true, session);
-    if (found === undefined) return null;
-    if (options.presign !== true) return shown<T>(reading, own, found, projection, options);
-    const settled = await onceStored(store, reading, stored, found);
-    return {
-      ...shown<T>(reading, own, settled, projection, options),
-      presigned: await presigned(store, settled, options),
-    };
+    const first = () => findVersion(reading, stored, which, options.includeDeleted === true, session);
+    const show = (found: FoundVersion) => shown<T>(reading, own, found, projection, options);
+    if (options.presign !== true) {
+      const found = await first();
+      return found === undefined ? null : show(found);
+    }
+    const use = async (found: FoundVersion) => ({
+      ...show(found),
+      presigned: await presigned(store, found, options),
+    });
+    return (await onceStored(store, { find: finding(reading, stored, first), bytesOf }, use, STORED_WITHIN_MS)) ?? null;
   });
+}
+
+/** What looks a version up, and the very same one again by the number of its content. */
+function finding(reading: Store, id: unknown, first: () => Promise<FoundVersion | undefined>) {
+  let found: FoundVersion | undefined;
+  return async (ov?: number): Promise<FoundVersion | undefined> => {
+    if (ov === undefined || found === undefined) {
+      found = await first();
+      return found;
+    }
+    const stored = await storedVersion(reading, id, ov);
+    if (stored === undefined) return undefined;
+    return { ...found, version: { ...found.version, bytes: stored.bytes, isHead: stored.isHead } };
+  };
+}
+
+function bytesOf({ version }: FoundVersion): Uint8Array {
+  return version.bytes;
 }
 
 function whichOf({ verbs }: Items, { ov, at }: Reference): Which {
@@ -107,17 +129,6 @@ function lifeOf({ bson }: Store, { bytes, system }: StoredVersion) {
   if (system.deleted !== true) return {};
   const { insertedAt, state } = systemOfBytes(bson, bytes);
   return { ...(insertedAt === undefined ? {} : { insertedAt }), ...(state === undefined ? {} : { state }) };
-}
-
-/** The very version, once its blobs have their places in object storage. */
-async function onceStored(store: Store, reading: Store, id: unknown, found: FoundVersion): Promise<FoundVersion> {
-  const { ov, state } = systemOfBytes(store.bson, found.version.bytes);
-  if (state !== 'new-not-synched') return found;
-  await store.payload?.flush(STORED_WITHIN_MS);
-  const stored = await storedVersion(reading, id, ov);
-  return stored === undefined
-    ? found
-    : { ...found, version: { ...found.version, bytes: stored.bytes, isHead: stored.isHead } };
 }
 
 function presigned(

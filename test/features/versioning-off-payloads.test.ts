@@ -203,3 +203,30 @@ function held() {
   };
   return { arrived: arrival.opened, goOn: departure.open, hold };
 }
+
+const textOf = (url = '') => Buffer.from(url.split('base64,')[1] ?? '', 'base64').toString('utf8');
+
+test('a version that is replaced before it is stored is presigned as the one that took its place', async () => {
+  let isFirst = true;
+  content.beforePut = async () => {
+    if (!isFirst) return;
+    isFirst = false;
+    await Files.updateOne({ _id: 'p' }, { file: base64('two') });
+  };
+  await Files.create({ _id: 'p', title: 't', file: base64('one') });
+  expect(textOf((await Files.presign('p')).file?.blobUrl)).toBe('two');
+  content.beforePut = async () => {};
+});
+
+test('a version that is replaced while it is presigned is presigned as the one that took its place', async () => {
+  await Files.create({ _id: 'q', title: 't', file: base64('one') });
+  await Files.flush();
+  const { presign } = content;
+  content.presign = async (...args) => {
+    content.presign = presign;
+    await Files.updateOne({ _id: 'q' }, { file: base64('two') });
+    await Files.flush();
+    return presign.apply(content, args);
+  };
+  expect(textOf((await Files.presign('q')).file?.blobUrl)).toBe('two');
+});
