@@ -1,6 +1,6 @@
 import { keysOf } from '../offload/references.ts';
 import { contentOf, finishDeleted } from './erase-document.ts';
-import { type Erasure, heldNotes, noteErasures, passNotes } from './erasures.ts';
+import { type Erasure, erasureKey, heldNotes, noteErasures, passNotes } from './erasures.ts';
 import { requireNoneHeld } from './held.ts';
 import { insertRecords } from './insert-records.ts';
 import { lastBefore, lastRecords } from './past-life.ts';
@@ -50,7 +50,7 @@ export async function eraseDeleted(store: Store, tx: Transaction, deleted: reado
   const held = await heldNotes(store, tx, idsOf(ends));
   const isRolledUp = store.retention?.rollup !== undefined;
   const isLeft = (end: End) => end.objects || isRolledUp || !now.has(end) || held(end.id);
-  const left = ends.filter(isLeft).map((end) => erasureOf(end, !store.versioning && now.has(end)));
+  const left = ends.filter(isLeft).map((end) => erasureOf(store, end, !store.versioning && now.has(end)));
   await noteErasures(store, tx, left);
   await passNotes(store, tx, idsOf(ends.filter((end) => !isLeft(end))));
   if (left.length > 0) tx.after.push(() => finishDeleted(store, left));
@@ -64,9 +64,8 @@ export async function eraseObjectsOf(store: Store, tx: Transaction, deleted: rea
   if (store.objects === undefined) return;
   const erasures = deleted.flatMap(({ pre: { id, system } }): Erasure[] => {
     const { ov, sole, incarnation } = system;
-    return sole === true
-      ? [{ id, ov, objects: true, only: { incarnation: incarnation ?? null, keys: keysOf(system) } }]
-      : [];
+    const only = { incarnation: incarnation ?? null, keys: keysOf(system) };
+    return sole === true ? [{ key: erasureKey(store, id), id, ov, objects: true, only }] : [];
   });
   await noteErasures(store, tx, erasures);
   if (erasures.length > 0) tx.after.push(() => finishDeleted(store, erasures));
@@ -103,9 +102,10 @@ function proofOf(store: Store, { id, last, stamp }: End): Map<string, unknown> {
   return tombstoneRecord(store, id, proofOfErasure(last, { ...stamp, op: 'ERASE', offloads: false }));
 }
 
-function erasureOf({ id, last, stamp, objects }: End, recordsGone: boolean): Erasure {
+function erasureOf(store: Store, { id, last, stamp, objects }: End, recordsGone: boolean): Erasure {
   const { ov, from = stamp.at } = last;
-  return { id, ov: ov + 1, at: new Date(Math.max(from.getTime(), stamp.at.getTime())), recordsGone, objects };
+  const at = new Date(Math.max(from.getTime(), stamp.at.getTime()));
+  return { key: erasureKey(store, id), id, ov: ov + 1, at, recordsGone, objects };
 }
 
 function idsOf(ends: readonly End[]): unknown[] {

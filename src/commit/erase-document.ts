@@ -5,6 +5,7 @@ import type { Filter } from './captured-write.ts';
 import {
   areErasuresWaiting,
   type Erasure,
+  erasureKey,
   erasuresBegun,
   erasuresUnderWay,
   forgetResults,
@@ -74,7 +75,8 @@ export async function beginErasure(
     if (store.versioning) await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
     const recordsGone = !store.versioning && versions < AT_ONCE;
     const objects = store.objects !== undefined;
-    const erasure = { id, ov: proof.ov, at: proof.updatedAt ?? at, recordsGone, objects };
+    const key = erasureKey(store, id);
+    const erasure = { key, id, ov: proof.ov, at: proof.updatedAt ?? at, recordsGone, objects };
     await noteErasure(store, tx, erasure);
     return { erasure, versions };
   });

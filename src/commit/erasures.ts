@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import { decodeExact } from '../bson/exact.ts';
 import type { OwnObjects } from '../offload/erase-objects.ts';
@@ -13,6 +13,8 @@ import { fieldOf } from './version-record.ts';
 
 /** That a document was erased: all of its versions before `ov`, which is the proof that is left of it. */
 export interface Erasure {
+  /** Tells it from others of the same id. */
+  readonly key: mongo.Binary;
   readonly id: unknown;
   readonly ov: number;
   /** When it was. What is in manifests and had ended by then is of this life, whatever a foreign writer made of numbers. */
@@ -28,27 +30,49 @@ export interface Erasure {
 }
 
 /**
- * Erasures and remembered results meet at a note in `<collection>_locks`, whose id is the digest of the document's:
+ * Erasures are on record in `<collection>_locks` as long as something is left of them to be done:
  *
- *     { _id: Binary(sha256 of the id), erase: { id: <its _id>, ov: 7, at: <when>, … } }   an erasure that is under way
- *     { _id: Binary(sha256 of the id), erase: { … }, again: <when> }           one that is done, but for uploads under way
- *     { _id: Binary(sha256 of the id), holds: 2, at: <when> }              a result that shows the document is remembered
+ *     { _id: Binary(sha256 of the id, 8 bytes of its own), erase: { id: <its _id>, ov: 7, at: <when>, … } }
+ *     { …, erase: { … }, again: <when> }                                    one that is done, but for uploads under way
  *
- * A result and an erasure at the same time both write it, so that one of them comes first: either the erasure finds the
- * result, or whoever made it comes again and finds no document.
+ * They meet results that are remembered at a note, whose id is the digest of the document's:
+ *
+ *     { _id: Binary(sha256 of the id), holds: 2, at: <when> }
+ *
+ * A result that shows the document and an erasure of it at the same time both write it, so that one of them comes first:
+ * either the erasure finds the result, or whoever made it comes again and finds no document.
  */
 interface Note {
   readonly _id: mongo.Binary;
   readonly at?: Date;
   readonly holds?: number;
-  readonly erase?: Erasure;
+  readonly erase?: Omit<Erasure, 'key'>;
   /** When uploads that were under way have ended: then what they have put is looked for once more. */
   readonly again?: Date;
 }
 
+const KEY_BYTES = 8;
+
 /** What a document is known by here. */
 export function noteKey(store: Store, id: unknown): mongo.Binary {
-  return new store.bson.Binary(createHash('sha256').update(idKey(id), 'utf8').digest());
+  return new store.bson.Binary(digestOf(id));
+}
+
+/** What an erasure that begins now is known by. */
+export function erasureKey(store: Store, id: unknown): mongo.Binary {
+  return new store.bson.Binary(Buffer.concat([digestOf(id), randomBytes(KEY_BYTES)]));
+}
+
+/** The keys of all erasures of a document: longer ones come after shorter ones, and equally long ones in order. */
+function allErasures(store: Store, id: unknown) {
+  const [first, last] = [0, 255].map((byte) => {
+    return new store.bson.Binary(Buffer.concat([digestOf(id), Buffer.alloc(KEY_BYTES, byte)]));
+  });
+  return { _id: { $gte: first, $lte: last } };
+}
+
+function digestOf(id: unknown): Buffer {
+  return createHash('sha256').update(idKey(id), 'utf8').digest();
 }
 
 /**
@@ -61,16 +85,14 @@ export function anyOf(key: unknown): unknown {
 
 /** The write by which a result that shows a document meets its erasure. */
 export function touchNote(store: Store, key: mongo.Binary): mongo.AnyBulkWriteOperation<Operation> {
-  // What has a date is forgotten after a while, and an erasure that is not finished must not be.
-  const at = { $cond: [{ $eq: [{ $type: '$erase' }, 'missing'] }, store.clock.now(), '$$REMOVE'] };
-  const update = [{ $set: { holds: { $add: [{ $ifNull: ['$holds', 0] }, 1] }, at } }];
+  const update = { $inc: { holds: 1 }, $set: { at: store.clock.now() } };
   return { updateOne: { filter: { _id: key }, update, upsert: true } } as never;
 }
 
 /** Notes that a document is being erased, in the transaction that begins it. */
 export async function noteErasure(store: Store, tx: Transaction, erasure: Erasure): Promise<void> {
   const ofAny = touchNote(store, noteKey(store, anyOf(erasure.id)));
-  await operationsOf(store).bulkWrite([begun(store, erasure), ofAny], { session: tx.session });
+  await operationsOf(store).bulkWrite([...begun(store, erasure), ofAny], { session: tx.session });
 }
 
 /**
@@ -79,13 +101,12 @@ export async function noteErasure(store: Store, tx: Transaction, erasure: Erasur
  */
 export async function noteErasures(store: Store, tx: Transaction, erasures: readonly Erasure[]): Promise<void> {
   if (erasures.length === 0) return;
-  const operations = erasures.map((erasure) => begun(store, erasure));
+  const operations = erasures.flatMap((erasure) => begun(store, erasure));
   await operationsOf(store).bulkWrite(operations, { session: tx.session });
 }
 
-function begun(store: Store, erasure: Erasure): mongo.AnyBulkWriteOperation<Operation> {
-  const update = { $inc: { holds: 1 }, $set: { erase: erasure }, $unset: { at: '', again: '' } };
-  return { updateOne: { filter: { _id: noteKey(store, erasure.id) }, update, upsert: true } } as never;
+function begun(store: Store, { key, ...erase }: Erasure): mongo.AnyBulkWriteOperation<Operation>[] {
+  return [touchNote(store, noteKey(store, erase.id)), { insertOne: { document: { _id: key, erase } } } as never];
 }
 
 /** Meets results that are remembered of documents at the same time, where there is nothing else to be noted of them. */
@@ -99,8 +120,8 @@ export async function passNotes(store: Store, tx: Transaction, ids: readonly unk
 }
 
 /**
- * Tells of which documents there may be more than their records: results that show them are remembered, they are being
- * erased, or versions have left the collection.
+ * Tells of which documents there may be more than their records: results that show them are remembered, or versions have
+ * left the collection.
  */
 export async function heldNotes(
   store: Store,
@@ -127,10 +148,10 @@ export async function erasuresUnderWay(store: Store, ids?: unknown): Promise<Era
   return erasuresIn(store, { _id: { $type: 'binData' }, 'erase.id': ids ?? { $exists: true }, ...isDue });
 }
 
-/** Those of some erasures that were begun and not finished. */
+/** Those of some erasures that were begun and not finished, with earlier ones of the same documents. */
 export async function erasuresBegun(store: Store, erasures: readonly Erasure[]): Promise<Erasure[]> {
-  const filters = erasures.map(({ id, ov }) => ({ _id: noteKey(store, id), 'erase.ov': ov }));
-  return erasuresIn(store, { $or: filters });
+  const isDue = { again: { $not: { $gt: store.clock.now() } } };
+  return erasuresIn(store, { $or: erasures.map(({ id }) => allErasures(store, id)), ...isDue });
 }
 
 async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
@@ -145,7 +166,8 @@ async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
     const at = fieldOf(erase, 'at') as Date | undefined;
     const recordsGone = fieldOf(erase, 'recordsGone') === true;
     const objects = fieldOf(erase, 'objects') === true;
-    return { id: fieldOf(erase, 'id'), ov: Number(fieldOf(erase, 'ov')), at, recordsGone, isAgain, objects, only };
+    const [key, id, ov] = [fieldOf(note, '_id') as mongo.Binary, fieldOf(erase, 'id'), Number(fieldOf(erase, 'ov'))];
+    return { key, id, ov, at, recordsGone, isAgain, objects, only };
   });
 }
 
@@ -156,20 +178,20 @@ export async function areErasuresWaiting(store: Store): Promise<boolean> {
 
 /**
  * Notes that nothing is left to be done; or, where documents have objects, that those are to be looked for once more when
- * the uploads under way have ended. One that has been begun anew meanwhile stays.
+ * the uploads under way have ended.
  */
 export async function settleErasures(store: Store, erasures: readonly Erasure[]): Promise<void> {
   const isOver = ({ isAgain = false }: Erasure) => isAgain || store.objects === undefined;
   const over = erasures.filter(isOver);
   const rest = erasures.filter((erasure) => !isOver(erasure));
-  if (over.length > 0) await notesOf(store).deleteMany(notesFor(store, over), MAJORITY);
+  if (over.length > 0) await notesOf(store).deleteMany(notesFor(over), MAJORITY);
   if (rest.length === 0 || store.objects === undefined) return;
   const again = new Date(store.clock.now().getTime() + store.objects.uploadDeadlineMs + CLOCKS_DIFFER_MS);
-  await notesOf(store).updateMany(notesFor(store, rest), { $set: { again } }, MAJORITY);
+  await notesOf(store).updateMany(notesFor(rest), { $set: { again } }, MAJORITY);
 }
 
-function notesFor(store: Store, erasures: readonly Erasure[]): mongo.Filter<Note> {
-  return { $or: erasures.map(({ id, ov }) => ({ _id: noteKey(store, id), 'erase.ov': ov })) };
+function notesFor(erasures: readonly Erasure[]): mongo.Filter<Note> {
+  return { _id: { $in: erasures.map(({ key }) => key) } };
 }
 
 const CLOCKS_DIFFER_MS = 60_000;

@@ -91,3 +91,30 @@ test.each(Object.keys(CASES))(
     expect(await Files.verify()).toMatchObject({ ok: true, findings: [] });
   },
 );
+
+test.each([
+  ['deletions', { versioning: OFF }],
+  ['deletions that erase', { versioning: OFF, logicalDelete: OFF }],
+] as const)('of two erasures of one id that wait for object storage neither is forgotten: %s', async (_, options) => {
+  const collection = `twice-${Object.keys(options).length}`;
+  const Bare = await filesOf(collection, options);
+  for (const life of ['first', 'second']) {
+    await live(Bare, life, life === 'first' ? 4 : 1);
+    await whileAway(Bare, () => Bare.deleteOne({ _id: 'a' }).exec());
+  }
+  await live(Bare, 'third', 1);
+  expect(await json.keys(`app/${collection}/s.a/`)).toHaveLength(3);
+  expect((await Bare.recover()).repaired).toEqual({ 'unfinished-erasure': 2 });
+  expect(await json.keys(`app/${collection}/s.a/`)).toHaveLength(1);
+  expect(await Bare.findById('a').lean()).toMatchObject({ body: 'third 0' });
+});
+
+test('an erasure finishes earlier ones of the same id', async () => {
+  const Bare = await filesOf('thrice', { versioning: OFF });
+  await live(Bare, 'first');
+  await whileAway(Bare, () => Bare.deleteOne({ _id: 'a' }).exec());
+  await live(Bare, 'second', 1);
+  await Bare.deleteOne({ _id: 'a' });
+  await Bare.flush();
+  expect(await json.keys('app/thrice/s.a/')).toEqual([]);
+});
