@@ -23,9 +23,9 @@ export function isRowId(value: unknown): value is RowId {
   return t?._bsontype === 'Binary' && t.sub_type === TENANT_SUBTYPE;
 }
 
-/** The tenant that an id is of. */
-export function tenantOf({ t }: RowId): string {
-  return Buffer.from(t.buffer).toString();
+/** The tenant that an id is of; undefined for one that is stored as it is. */
+export function tenantOf(id: unknown): string | undefined {
+  return isRowId(id) ? Buffer.from(id.t.buffer).toString() : undefined;
 }
 
 /** An id as the app knows it. Ids that are stored as they are stay what they are. */

@@ -213,7 +213,7 @@ export function administration(administered: Administered): AdministrationStatic
       const filter = castFilter(model, options.filter);
       await committer.store.payload?.kept.known();
       committer.store.payload?.requireFilter('restore', filter);
-      const report = await restoreCollection(committer, point, filter, options);
+      const report = await restoreCollection(committer, point, filter, options, rows?.tenantId);
       for (const { error } of report.failures) rows?.shownError(error);
       return report;
     },
@@ -256,14 +256,9 @@ export function administration(administered: Administered): AdministrationStatic
       const { store } = await administered.committer();
       return importHistory(store, from, options);
     },
-    async applyRetention(options) {
-      requireWhole(model, 'apply retention to');
-      return applyRetention((await administered.committer()).store, options);
-    },
-    async dropManifests(target, options) {
-      requireWhole(model, 'drop manifests of');
-      return dropManifests((await administered.committer()).store, target?.before, options);
-    },
+    applyRetention: async (options) => applyRetention((await administered.committer()).store, options, ids),
+    dropManifests: async (target, options) =>
+      dropManifests((await administered.committer()).store, target?.before, options, rows?.tenantId),
     async hold(id, attribution) {
       administered.requireVersioning('hold a document of');
       await hold((await administered.committer()).store, administered.cast(id), attribution);

@@ -91,7 +91,7 @@ interface Sides {
 }
 
 async function begin(store: Store, options: ExportOptions): Promise<Sides> {
-  const session = await completeSnapshot([{ store }]);
+  const session = await completeSnapshot([{ store, tenant: undefined }]);
   try {
     const heads = rows(store, headCursor(store, session, options), false);
     const records = rows(store, recordCursor(store, session, options), true);
@@ -118,7 +118,7 @@ class FileWriter {
   async *lines(sides: Sides): AsyncGenerator<string> {
     const { collectionName: collection } = this.#store.head;
     const at = this.#store.clock.now();
-    const { droppedUntil, droppedCv } = (await readFloor(this.#store, sides.session)) ?? {};
+    const { droppedUntil, droppedCv } = (await readFloor(this.#store, undefined, sides.session)) ?? {};
     const dropped = droppedUntil === undefined ? undefined : { until: droppedUntil, cv: droppedCv };
     yield this.#line(JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, collection, at, dropped }));
     for await (const { kind, json } of this.#rows(sides)) {

@@ -6,6 +6,7 @@ import { inTransaction, type Transaction } from '../commit/transaction.ts';
 import { tombstoneRecord } from '../commit/version-record.ts';
 import { ensureVersions, forgetVersions } from '../commit/versions-collection.ts';
 import { settleManifests } from '../retention/doomed-manifests.ts';
+import { tenantOf } from '../row-id.ts';
 import type { VersionFields } from '../types.ts';
 import { allHistories, historyOf, type IdRange } from './histories.ts';
 import type { FindingKind, StoredHistory } from './judge.ts';
@@ -27,7 +28,7 @@ export interface RecoverReport extends VerifyReport {
  */
 export async function recover(store: Store, ids?: IdRange): Promise<RecoverReport> {
   store.payload?.drain();
-  if (store.retention?.rollup !== undefined) await settleManifests(store);
+  if (store.retention?.rollup !== undefined) await settleManifests(store, tenantOf(ids?.$gte));
   const repaired: Partial<Record<FindingKind, number>> = {};
   const count = (kind: FindingKind, number = 1) => {
     repaired[kind] = (repaired[kind] ?? 0) + number;

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { type Erasure, erasuresUnderWay } from '../commit/erasures.ts';
 import type { Store } from '../commit/store.ts';
+import { tenantOfId } from '../commit/tenant-of-id.ts';
 import { versionIndexes } from '../commit/versions-collection.ts';
 import { readFloor } from '../retention/floor.ts';
 import { keptRecords } from '../retention/kept-records.ts';
@@ -82,7 +83,7 @@ export async function settledFindings(store: Store, history: StoredHistory): Pro
   const session = store.client.startSession({ snapshot: true });
   try {
     const settled = await withKept(store, await historyOf(store, history.id, session));
-    const floor = await readFloor(store, session);
+    const floor = await readFloor(store, tenantOfId(store, history.id), session);
     return judgeIn(store, settled, ({ updatedAt }) => mayBeDropped(floor, new Date((updatedAt?.getTime() ?? 0) - 1)));
   } finally {
     await session.endSession();

@@ -46,6 +46,8 @@ export interface VersionedConnection {
   /** What collections keep in MongoDB, where that is not all of their documents. */
   readonly keptOf: KeptOf;
   readonly storeOf: (collection: string) => Store | undefined;
+  /** Whose documents are read, where tenants share the collections. */
+  readonly tenant: string | undefined;
 }
 
 /** Marks a collection that captures already. */
@@ -129,11 +131,12 @@ function versionedOf(
     return other === undefined ? undefined : committerBehind(other)?.store;
   };
   const keptOf: KeptOf = (name) => storeOf(name)?.payload?.kept;
+  const rows = rowsOf(model);
   return versionedCollection(driver, {
     committer,
-    past: pastOf(committer.store, { isVersioned, keptOf, storeOf }),
+    past: pastOf(committer.store, { isVersioned, keptOf, storeOf, tenant: rows?.tenantId }),
     modelName: model.modelName,
-    rows: rowsOf(model),
+    rows,
     visible: options.visible,
     isVersioned,
     keptOf,

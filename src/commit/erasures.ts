@@ -5,9 +5,10 @@ import type { OwnObjects } from '../offload/erase-objects.ts';
 import { isRowId } from '../row-id.ts';
 import { locksOf } from '../system/locks-collection.ts';
 import { MAJORITY } from '../system/majority.ts';
-import { type Operation, operationsOf, RETENTION_FLOOR } from './operations.ts';
+import { floorKey, type Operation, operationsOf } from './operations.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
+import { tenantOfId } from './tenant-of-id.ts';
 import type { Transaction } from './transaction.ts';
 import { fieldOf } from './version-record.ts';
 
@@ -129,8 +130,9 @@ export async function heldNotes(
   ids: readonly unknown[],
 ): Promise<(id: unknown) => boolean> {
   const keys = [...ids, ...new Set(ids.map(anyOf))].map((id) => noteKey(store, id));
+  const floors = [...new Set(ids.map((id) => tenantOfId(store, id)))].map(floorKey);
   const notes = await notesOf(store)
-    .find({ _id: { $in: [...keys, RETENTION_FLOOR as never] } }, { session: tx.session, projection: { _id: 1 } })
+    .find({ _id: { $in: [...keys, ...(floors as never[])] } }, { session: tx.session, projection: { _id: 1 } })
     .toArray();
   if (notes.some(({ _id }) => 'retention' in _id)) return () => true;
   const held = new Set(notes.map(({ _id }) => _id.toString('hex')));

@@ -18,8 +18,15 @@ export interface Operation {
   readonly of?: mongo.Binary;
 }
 
-/** What stands among them once versions have begun to leave the collection. */
-export const RETENTION_FLOOR = { retention: 'floor' } as const;
+/** What stands among them once versions have begun to leave the collection, or a tenant's part of it. */
+export interface FloorKey {
+  readonly retention: 'floor';
+  readonly tenant?: string;
+}
+
+export function floorKey(tenant: string | undefined): FloorKey {
+  return { retention: 'floor', ...(tenant === undefined ? {} : { tenant }) };
+}
 
 /** For how long an `opId` is remembered. */
 const REMEMBERED_SECONDS = 30 * 24 * 3600;

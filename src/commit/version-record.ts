@@ -2,7 +2,7 @@ import { findElement } from '../bson/elements.ts';
 import { decodeExact, type ExactDocument, topLevel } from '../bson/exact.ts';
 import { rawFields } from '../bson/raw-element.ts';
 import { DocumentTooLargeError } from '../errors.ts';
-import { isRowId, tenantOf } from '../row-id.ts';
+import { tenantOf } from '../row-id.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import { nodeOf } from '../system/interval-tree.ts';
 import type { Bson, SystemFields, VersionFields } from '../types.ts';
@@ -78,7 +78,8 @@ const FIRST_ELEMENT = 4;
 
 /** The record of a deletion: bookkeeping alone, and whose it is where tenants share the collection. */
 export function tombstoneRecord({ tenantField }: Store, id: unknown, fields: VersionFields): Map<string, unknown> {
-  const owner: [string, unknown][] = tenantField !== undefined && isRowId(id) ? [[tenantField, tenantOf(id)]] : [];
+  const tenant = tenantOf(id);
+  const owner: [string, unknown][] = tenantField !== undefined && tenant !== undefined ? [[tenantField, tenant]] : [];
   return new Map<string, unknown>([['_id', { id, ov: fields.ov }], ...owner, ['_system', fields]]);
 }
 

@@ -54,6 +54,8 @@ export interface PastReaderOptions {
   readonly keptOf: KeptOf;
   /** What other collections are kept in. */
   readonly storeOf: (collection: string) => Store | undefined;
+  /** Whose documents are read, where tenants share the collections. */
+  readonly tenant: string | undefined;
 }
 
 /**
@@ -66,10 +68,12 @@ export class PastReader {
   readonly #isVersioned: (collection: string) => boolean;
   readonly #keptOf: KeptOf;
   readonly #storeOf: PastReaderOptions['storeOf'];
+  readonly #tenant: string | undefined;
 
-  constructor(store: Store, { visible, isVersioned, keptOf, storeOf }: PastReaderOptions) {
+  constructor(store: Store, { visible, isVersioned, keptOf, storeOf, tenant }: PastReaderOptions) {
     this.#store = store;
     this.#storeOf = storeOf;
+    this.#tenant = tenant;
     this.#visible = visible;
     this.#isVersioned = isVersioned;
     this.#keptOf = keptOf;
@@ -138,7 +142,7 @@ export class PastReader {
     const stages = past.of(head.collectionName, pipeline);
     const scopes = [...past.collections].flatMap((name) => {
       const store = name === head.collectionName ? this.#store : this.#storeOf(name);
-      return store === undefined ? [] : [{ store, at }];
+      return store === undefined ? [] : [{ store, tenant: this.#tenant, at }];
     });
     for (const { store } of scopes) requireVersioning(store, 'read the past of');
     const cursor = preparing(retainedAggregate(consistentAggregate(this.#store, stages, rest), scopes), () =>
@@ -162,7 +166,7 @@ export class PastReader {
   }
 
   #scopeOf({ filter, at, shared }: PastQuery): PastScope {
-    return { store: this.#store, at, ids: idsIn(filter, shared.collation) };
+    return { store: this.#store, tenant: this.#tenant, at, ids: idsIn(filter, shared.collation) };
   }
 
   async *#oneByOne(query: PastQuery, callers: Session): AsyncGenerator<RawDocument> {

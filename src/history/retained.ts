@@ -15,6 +15,8 @@ type Session = mongo.ClientSession;
 /** What of the past is read. */
 export interface PastScope {
   readonly store: Store;
+  /** Whose part of it, where tenants share the collection. */
+  readonly tenant: string | undefined;
   /** Left out: all of it. */
   readonly at?: Point | undefined;
   /** The documents, where it is only these. */
@@ -97,7 +99,7 @@ export function idsIn(filter: Filter, collation: unknown): readonly unknown[] | 
 }
 
 async function areBelow(scopes: readonly PastScope[], ms: number): Promise<boolean> {
-  const below = scopes.map(async ({ store, at }) => isBelow(await floorWithin(store, ms), at));
+  const below = scopes.map(async ({ store, tenant, at }) => isBelow(await floorWithin(store, tenant, ms), at));
   return (await Promise.all(below)).includes(true);
 }
 
@@ -141,18 +143,18 @@ interface ColdManifest {
   readonly manifest: Manifest;
 }
 
-async function coldManifests({ store, at, ids }: PastScope, session: Session): Promise<ColdManifest[]> {
-  if (at !== undefined) await requireNoneDropped({ store, at, ids }, session);
-  const manifests = await manifestsOf(store, { at, ids }, session);
+async function coldManifests({ store, tenant, at, ids }: PastScope, session: Session): Promise<ColdManifest[]> {
+  if (at !== undefined) await requireNoneDropped({ store, tenant, at, ids }, session);
+  const manifests = await manifestsOf(store, { tenant, at, ids }, session);
   await keepThawed(store, manifests);
   return manifests.flatMap((manifest) => (manifest.thawed === undefined ? [{ store, manifest }] : []));
 }
 
 async function requireNoneDropped(
-  { store, at, ids }: PastScope & { readonly at: Point },
+  { store, tenant, at, ids }: PastScope & { readonly at: Point },
   session: Session,
 ): Promise<void> {
-  const floor = await readFloor(store, session);
+  const floor = await readFloor(store, tenant, session);
   if (!mayBeDropped(floor, at)) return;
   if (ids === undefined) throw new BeyondRetentionError(store.head.collectionName, undefined, at, floor);
   for (const id of ids) await requireKept(store, id, at, session);

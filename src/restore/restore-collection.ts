@@ -94,15 +94,19 @@ const PAGE_SIZE = 100;
  * Takes a collection, or the part of it that a filter selects, back to its state as of an instant. Each document is
  * restored by a version of its own, in a transaction that also holds what it supersedes; those that are in that state
  * already get none. So a run that was cut short is finished by running it again, and writers need not stop meanwhile.
+ *
+ * @param filter of the documents of one tenant, where tenants share the collection
+ * @param tenant that one
  */
 export async function restoreCollection(
   committer: Committer,
   at: Point,
   filter: Filter,
   options: RestoreCollectionOptions = {},
+  tenant?: string,
 ): Promise<RestoreReport> {
   const { actor, reason, functionId, dryRun = false, born = 'delete', pageSize = PAGE_SIZE, onProgress } = options;
-  const scope: RestoreScope = { at, filter, born, pageSize };
+  const scope: RestoreScope = { tenant, at, filter, born, pageSize };
   const run = new Run(committer, scope, effectiveOptions({ actor, reason, functionId }), dryRun);
   const total = onProgress === undefined ? 0 : await countCandidates(committer.store, scope);
   // While one page is committed the next one is planned.

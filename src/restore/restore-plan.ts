@@ -16,6 +16,8 @@ import { isCurrent, type Restorable, restorable } from './restorable.ts';
 
 /** The documents a restore is about, and the instant it takes them back to. */
 export interface RestoreScope {
+  /** Whose documents they are, where tenants share the collection. */
+  readonly tenant: string | undefined;
   readonly at: Point;
   /** Documents that match it now, or that matched it then. */
   readonly filter: Filter;
@@ -60,16 +62,16 @@ async function* whileRetained(
   scope: RestoreScope,
   read: (store: Store, scope: RestoreScope) => AsyncGenerator<PlannedPage>,
 ): AsyncGenerator<PlannedPage> {
-  const { at } = scope;
+  const past = { store, tenant: scope.tenant, at: scope.at };
   for (let isComplete = false; !isComplete; ) {
-    await requireRetained({ store, at });
+    await requireRetained(past);
     isComplete = true;
     for await (const page of read(store, scope)) {
-      isComplete = await requireRetained({ store, at });
+      isComplete = await requireRetained(past);
       if (!isComplete) break;
       yield page;
     }
-    isComplete &&= await requireRetained({ store, at });
+    isComplete &&= await requireRetained(past);
   }
 }
 
@@ -88,11 +90,11 @@ export async function replanned(store: Store, { at }: RestoreScope, id: unknown)
 
 /** Heads that were not current at the instant: those that had no version then, and those the filter did not match. */
 async function* changedSince(store: Store, scope: RestoreScope): AsyncGenerator<PlannedPage> {
-  const { at, filter, born, pageSize } = scope;
+  const { tenant, at, filter, born, pageSize } = scope;
   const order = { sort: { _id: 1 }, hint: { _id: 1 } } as const;
   const heads = store.head.find(changedHeads(filter, at), { ...order, raw: true, batchSize: pageSize });
   for await (const page of pagesOf(store, heads, pageSize)) {
-    await requireRetained({ store, at });
+    await requireRetained({ store, tenant, at });
     const images = page.map((bytes) => preImage(store.bson, bytes));
     const ids = images.map(({ id }) => id);
     const lived = await livedAt(store, ids, at);
@@ -121,11 +123,11 @@ async function* straysAt(
 }
 
 /** Versions that were current at the instant and are not any more, in the order of their documents' ids. */
-async function* superseded(store: Store, { at, filter, pageSize }: RestoreScope): AsyncGenerator<PlannedPage> {
+async function* superseded(store: Store, { tenant, at, filter, pageSize }: RestoreScope): AsyncGenerator<PlannedPage> {
   const order = { sort: BY_ID_AND_END, hint: BY_ID_AND_END } as const;
   const records = store.versions.find(recordsAt(filter, at), { ...order, raw: true, batchSize: pageSize });
   for await (const page of pagesOf(store, records, pageSize)) {
-    await requireRetained({ store, at });
+    await requireRetained({ store, tenant, at });
     yield { looked: page.length, steps: await stepsOf(store, page) };
   }
 }

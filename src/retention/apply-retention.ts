@@ -4,6 +4,8 @@ import type { Store } from '../commit/store.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
 import type { RollupOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
+import { tenantOf } from '../row-id.ts';
+import type { Rows } from '../system/rows.ts';
 import { batchesOf } from './batches.ts';
 import { settleManifests } from './doomed-manifests.ts';
 import { dropRecords } from './drop-records.ts';
@@ -56,26 +58,29 @@ const WAIT_MS = LEASE_MS + 250;
  * 1. The floor is raised: reads below it look closer from now on.
  * 2. Once every reader knows of it, records leave: into manifests, or for good.
  *
+ * @param ids limits it to the documents of one of the tenants that share the collection
  * @param waitMs for how long it takes readers to know of the floor
  * @throws ConfigError where the collection keeps everything, and without `confirm: true`
  */
 export async function applyRetention(
   store: Store,
   { confirm, dryRun = false, onProgress }: RetentionOptions = {},
+  ids?: Rows['allIds'],
   waitMs = WAIT_MS,
 ): Promise<RetentionReport> {
   const due = dueOf(store);
   if (confirm !== true && !dryRun) throw unconfirmed(store);
   await ensureVersions(store, undefined);
   await ensureOperations(store);
-  const run = new Run(store, dryRun);
+  const tenant = tenantOf(ids?.$gte);
+  const run = new Run(store, tenant, dryRun);
   if (!dryRun) await run.settle();
   let isKnown = dryRun;
-  for await (const batch of batchesOf(dueRecords(store, due), run.groupOf)) {
+  for await (const batch of batchesOf(dueRecords(store, due, ids), run.groupOf)) {
     const records = await leaving(store, batch);
     if (records.length === 0) continue;
     if (!isKnown) {
-      await raiseFloor(store, highestOf(due));
+      await raiseFloor(store, tenant, highestOf(due));
       await setTimeout(waitMs);
       isKnown = true;
     }
@@ -88,12 +93,14 @@ export async function applyRetention(
 /** What one run does with records, and has done so far. */
 class Run {
   readonly #store: Store;
+  readonly #tenant: string | undefined;
   readonly #dryRun: boolean;
   readonly #rollup: RollupOptions | undefined;
   readonly #counts = { rolledUp: 0, dropped: 0, manifests: 0 };
 
-  constructor(store: Store, dryRun: boolean) {
+  constructor(store: Store, tenant: string | undefined, dryRun: boolean) {
     this.#store = store;
+    this.#tenant = tenant;
     this.#dryRun = dryRun;
     this.#rollup = store.retention?.rollup;
   }
@@ -111,8 +118,8 @@ class Run {
   /** Tidies up after earlier runs, and after readers. */
   async settle(): Promise<void> {
     if (this.#rollup === undefined) return;
-    await settleManifests(this.#store);
-    await freeze(this.#store);
+    await settleManifests(this.#store, this.#tenant);
+    await freeze(this.#store, this.#tenant);
   }
 
   async take(records: readonly DueRecord[]): Promise<void> {

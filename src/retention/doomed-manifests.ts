@@ -1,8 +1,9 @@
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
+import { tenantOfId } from '../commit/tenant-of-id.ts';
 import { StorageError } from '../errors.ts';
 import { MAJORITY } from '../system/majority.ts';
-import { ALL, about, type Manifest, manifestRecords, versionsStore } from './manifests.ts';
+import { about, allOf, type Manifest, manifestRecords, versionsStore } from './manifests.ts';
 
 /** A manifest that is not finished by then is not going to be. */
 const WRITING_MS = 600_000;
@@ -16,32 +17,37 @@ export async function doom(store: Store, key: string): Promise<void> {
 
 /** Gives up the manifests that are being written and may hold a document. Their writers meet that, and write others. */
 export async function doomWriting(store: Store, id: unknown): Promise<void> {
-  const filter = { ...ALL, state: 'writing', ...about([id]) } as mongo.Filter<Manifest>;
-  const { modifiedCount } = await manifestRecords(store).updateMany(filter, { $set: { state: 'doomed' } }, MAJORITY);
-  if (modifiedCount > 0 || (await manifestRecords(store).findOne(DOOMED)) !== null) await deleteAllDoomed(store);
+  const tenant = tenantOfId(store, id);
+  const filter = { ...allOf(tenant), state: 'writing', ...about([id]) } as mongo.Filter<Manifest>;
+  await manifestRecords(store).updateMany(filter, { $set: { state: 'doomed' } }, MAJORITY);
+  await deleteAllDoomed(store, tenant);
 }
 
 /** Deletes all manifests, with the history they are of. */
 export async function dropLeft(store: Store): Promise<void> {
   if (store.retention?.rollup === undefined) return;
-  await manifestRecords(store).updateMany(ALL as never, { $set: { state: 'doomed' } }, MAJORITY);
-  await deleteAllDoomed(store);
+  await manifestRecords(store).updateMany(allOf(undefined), { $set: { state: 'doomed' } }, MAJORITY);
+  await deleteAllDoomed(store, undefined);
 }
 
 /**
  * Deletes what earlier runs have left: manifests that were given up, and those that were never finished. What its store
  * keeps under a lock is tried again by the next run.
  */
-export async function settleManifests(store: Store): Promise<void> {
+export async function settleManifests(store: Store, tenant: string | undefined): Promise<void> {
   const unfinished = { state: 'writing' as const, begun: { $lt: new Date(Date.now() - WRITING_MS) } };
-  await manifestRecords(store).updateMany({ ...ALL, ...unfinished } as never, { $set: { state: 'doomed' } }, MAJORITY);
-  await deleteAllDoomed(store, isLocked);
+  const filter = { ...allOf(tenant), ...unfinished };
+  await manifestRecords(store).updateMany(filter, { $set: { state: 'doomed' } }, MAJORITY);
+  await deleteAllDoomed(store, tenant, isLocked);
 }
 
-const DOOMED = { ...ALL, state: 'doomed' } as mongo.Filter<Manifest>;
-
-async function deleteAllDoomed(store: Store, isLeft: (error: unknown) => boolean = () => false): Promise<void> {
-  const doomed = await manifestRecords(store).find(DOOMED, { readPreference: 'primary' }).toArray();
+async function deleteAllDoomed(
+  store: Store,
+  tenant: string | undefined,
+  isLeft: (error: unknown) => boolean = () => false,
+): Promise<void> {
+  const filter = { ...allOf(tenant), state: 'doomed' as const };
+  const doomed = await manifestRecords(store).find(filter, { readPreference: 'primary' }).toArray();
   for (const { _id } of doomed) {
     try {
       await deleteDoomed(store, _id.manifest);

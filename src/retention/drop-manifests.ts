@@ -1,3 +1,4 @@
+import type { mongo } from 'mongoose';
 import { heldAmong } from '../commit/held.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
@@ -27,12 +28,14 @@ export interface DropManifestsReport {
  * Drops the versions for good that are in manifests of which all had ended by an instant, but for those of documents that
  * are held. From then on reads of them throw `BeyondRetentionError`.
  *
+ * @param tenant limits it to one of the tenants that share the collection
  * @throws ConfigError without `confirm: true`, and without a valid date
  */
 export async function dropManifests(
   store: Store,
   before: Date,
   { confirm, dryRun = false }: DropManifestsOptions = {},
+  tenant?: string,
 ): Promise<DropManifestsReport> {
   if (confirm !== true && !dryRun) {
     throw new ConfigError({
@@ -46,7 +49,7 @@ export async function dropManifests(
     });
   }
   let dropped = 0;
-  for (const manifest of await manifestsOf(store, {})) {
+  for (const manifest of await manifestsOf(store, { tenant })) {
     if (manifest.until > before) continue;
     const records = (await readIfCurrent(store, manifest)) ?? [];
     const ids = records.map(({ id }) => id);
@@ -56,8 +59,8 @@ export async function dropManifests(
     if (taken.length === 0) continue;
     if (dryRun) dropped += taken.length;
     else {
-      const also = async (session: Parameters<typeof noteChange>[1]) => {
-        await noteChange(store, session, endOf(taken));
+      const also = async (session: mongo.ClientSession) => {
+        await noteChange(store, tenant, session, endOf(taken));
         const now = await heldAmong(store, ids, session);
         return now.size === held.size && [...now].every((key) => held.has(key));
       };

@@ -1,12 +1,13 @@
 import { heldAmong } from '../commit/held.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
+import { tenantOfId } from '../commit/tenant-of-id.ts';
 import { inTransaction } from '../commit/transaction.ts';
 import type { DueRecord } from './due-records.ts';
 import { type Dropped, noteChange } from './floor.ts';
 
 /**
- * Drops records for good, and notes in the same transaction up to when there is nothing to be read any more.
+ * Drops records for good, those of one tenant where tenants share the collection, and notes in the same transaction up to when there is nothing to be read any more.
  *
  * @returns how many there were
  */
@@ -17,7 +18,7 @@ export async function dropRecords(store: Store, records: readonly DueRecord[]): 
     store,
     undefined,
     async ({ session }) => {
-      await noteChange(store, session, endOf(records));
+      await noteChange(store, tenantOfId(store, all[0]), session, endOf(records));
       // One of them may have been held since they were found.
       const held = await heldAmong(store, all, session);
       const ids = records.filter(({ id }) => !held.has(idKey(id))).map(({ id, ov }) => ({ id, ov }));

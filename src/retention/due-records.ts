@@ -5,6 +5,7 @@ import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { fieldOf } from '../commit/version-record.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
+import type { Rows } from '../system/rows.ts';
 import { BY_ID, BY_ID_AND_END } from '../system/version-indexes.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
 
@@ -22,6 +23,8 @@ export interface Due {
   readonly byCount: { readonly until: Date; readonly maxPerItem: number } | undefined;
 }
 
+type Ids = Rows['allIds'];
+
 const BATCH = 500;
 
 /** What was put back for readers leaves in another way. */
@@ -30,24 +33,29 @@ const LIVING = { '_system.thawed': { $exists: false } } as const;
 /**
  * The version records that are to leave, of each document from the oldest on: tombstones and proofs of erasure have no
  * end and stay. What is not in object storage yet, but is going to be, stays for now with all that follows it.
+ *
+ * @param ids limits them to those of these ids
  */
-export async function* dueRecords(store: Store, due: Due): AsyncGenerator<DueRecord> {
-  if (due.byAge !== undefined) yield* aged(store, due.byAge);
-  if (due.byCount !== undefined) yield* surplus(store, due.byCount, due.byAge);
+export async function* dueRecords(store: Store, due: Due, ids?: Ids): AsyncGenerator<DueRecord> {
+  if (due.byAge !== undefined) yield* aged(store, due.byAge, ids);
+  if (due.byCount !== undefined) yield* surplus(store, due.byCount, due.byAge, ids);
 }
 
-async function* aged(store: Store, until: Date): AsyncGenerator<DueRecord> {
+async function* aged(store: Store, until: Date, ids: Ids | undefined): AsyncGenerator<DueRecord> {
   const order = { sort: BY_ID_AND_END, hint: BY_ID_AND_END, raw: true, batchSize: BATCH } as const;
-  yield* storedOnes(store, store.versions.find({ '_system.until': { $lte: until }, ...LIVING } as Filter, order));
+  const filter = { ...recordsOf(ids), '_system.until': { $lte: until }, ...LIVING };
+  yield* storedOnes(store, store.versions.find(filter as Filter, order));
 }
 
 async function* surplus(
   store: Store,
   { until, maxPerItem }: NonNullable<Due['byCount']>,
   aged: Date | undefined,
+  ids: Ids | undefined,
 ): AsyncGenerator<DueRecord> {
   const ended = { $lte: until, ...(aged === undefined ? {} : { $gt: aged }) };
-  const keys = store.versions.find({}, { projection: { '_id.id': 1, '_id.ov': 1 }, sort: NEWEST_FIRST, hint: BY_ID });
+  const order = { sort: NEWEST_FIRST, hint: BY_ID } as const;
+  const keys = store.versions.find(recordsOf(ids), { ...order, projection: { '_id.id': 1, '_id.ov': 1 } });
   let current: string | undefined;
   let count = 0;
   for await (const { _id } of keys as unknown as AsyncIterable<{ _id: { id: unknown; ov: number } }>) {
@@ -58,6 +66,10 @@ async function* surplus(
     const filter = { '_id.id': _id.id, '_id.ov': { $lte: _id.ov }, '_system.until': ended, ...LIVING };
     yield* storedOnes(store, store.versions.find(filter as Filter, { sort: BY_ID, raw: true, batchSize: BATCH }));
   }
+}
+
+function recordsOf(ids: Ids | undefined): Filter {
+  return (ids === undefined ? {} : { '_id.id': ids }) as Filter;
 }
 
 const NEWEST_FIRST = { '_id.id': -1, '_id.ov': -1 } as const;

@@ -2,6 +2,7 @@ import { noteKey, touchNote } from '../commit/erasures.ts';
 import { holdKey, holdsOf } from '../commit/held.ts';
 import { ensureOperations, operationsOf } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
+import { tenantOfId } from '../commit/tenant-of-id.ts';
 import { inTransaction } from '../commit/transaction.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
 import { MAJORITY } from '../system/majority.ts';
@@ -20,7 +21,7 @@ export async function hold(store: Store, id: unknown, { actor, reason }: Attribu
     store,
     undefined,
     async ({ session }) => {
-      await noteChange(store, session);
+      await noteChange(store, tenantOfId(store, id), session);
       await operationsOf(store).bulkWrite([touchNote(store, noteKey(store, id))], { session });
       const held = { ...said, since: store.clock.now() };
       await holdsOf(store).updateOne({ _id: holdKey(store, id) }, { $set: { held } }, { session, upsert: true });

@@ -1,4 +1,5 @@
 import type { Store } from '../commit/store.ts';
+import { tenantOfId } from '../commit/tenant-of-id.ts';
 import type { DueRecord } from './due-records.ts';
 import { floorWithin, LEASE_MS } from './floor.ts';
 import { keptRecords } from './kept-records.ts';
@@ -10,7 +11,7 @@ import { type Asked, requireKept } from './require-kept.ts';
  * @throws BeyondRetentionError if it was dropped
  */
 export async function leftRecord(store: Store, id: unknown, asked: Asked): Promise<Uint8Array | undefined> {
-  const floor = await floorWithin(store, LEASE_MS);
+  const floor = await floorWithin(store, tenantOfId(store, id), LEASE_MS);
   if (floor === undefined || (asked instanceof Date && floor.until !== undefined && asked >= floor.until))
     return undefined;
   const kept = await keptRecords(store, id, typeof asked === 'number' ? undefined : asked);

@@ -19,6 +19,8 @@ import { locksOf } from '../system/locks-collection.ts';
  */
 export interface Manifest extends Digest {
   readonly _id: { readonly manifest: string };
+  /** Whose versions they are, where tenants share the collection: no manifest has those of two. */
+  readonly tenant?: string;
   readonly state: 'writing' | 'kept' | 'doomed';
   /** When it began to be written. */
   readonly begun?: Date;
@@ -38,6 +40,8 @@ export interface Manifest extends Digest {
 
 /** Which manifests are meant: those that may hold versions of some documents, or some that were current. */
 export interface Selection {
+  /** Whose, where tenants share the collection. Left out: everybody's. */
+  readonly tenant: string | undefined;
   readonly at?: Date | { readonly cv: number } | undefined;
   readonly ids?: readonly unknown[] | undefined;
 }
@@ -48,16 +52,19 @@ const MAX_IDS = 100;
 /** The manifests that are kept. */
 export async function manifestsOf(
   store: Store,
-  { at, ids }: Selection,
+  { tenant, at, ids }: Selection,
   session?: mongo.ClientSession,
 ): Promise<Manifest[]> {
-  const filter = { ...ALL, state: 'kept', ...holding(at), ...about(ids) } as mongo.Filter<Manifest>;
+  const filter = { ...allOf(tenant), state: 'kept', ...holding(at), ...about(ids) } as mongo.Filter<Manifest>;
   const reading = session === undefined ? { readPreference: 'primary' as const } : { session };
   return manifestRecords(store).find(filter, reading).toArray();
 }
 
-/** All ids of records of manifests, and no others. */
-export const ALL = { _id: { $gte: { manifest: '' }, $lt: { manifest: '\uffff' } } } as const;
+/** All records of manifests, or all of a tenant's, and no others. */
+export function allOf(tenant: string | undefined): mongo.Filter<Manifest> {
+  const ids = { _id: { $gte: { manifest: '' }, $lt: { manifest: '\uffff' } } };
+  return tenant === undefined ? ids : { ...ids, tenant };
+}
 
 function holding(at: Selection['at']): object {
   if (at === undefined) return {};

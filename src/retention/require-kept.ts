@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
+import { tenantOfId } from '../commit/tenant-of-id.ts';
 import { BeyondRetentionError } from '../errors.ts';
 import { systemOf } from '../system/bookkeeping.ts';
 import { BY_ID } from '../system/version-indexes.ts';
@@ -31,7 +32,7 @@ export function mayBeDropped(floor: Floor | undefined, asked: Asked): floor is D
  * @throws BeyondRetentionError
  */
 export async function requireKept(store: Store, id: unknown, asked: Asked, session?: Session): Promise<void> {
-  const floor = await readFloor(store, session);
+  const floor = await readFloor(store, tenantOfId(store, id), session);
   if (!mayBeDropped(floor, asked)) return;
   const versions = await versionsLeft(store, id, session);
   if (!isTrimmed(versions, (version) => isAfter(version, asked))) return;

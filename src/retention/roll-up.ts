@@ -1,5 +1,6 @@
 import { heldAmong } from '../commit/held.ts';
 import type { Store } from '../commit/store.ts';
+import { tenantOfId } from '../commit/tenant-of-id.ts';
 import { inTransaction } from '../commit/transaction.ts';
 import { doom } from './doomed-manifests.ts';
 import type { DueRecord } from './due-records.ts';
@@ -15,16 +16,18 @@ import { keep, writeManifest } from './write-manifest.ts';
  * After a crash before the second step the records are where they were, and the manifest is given up later. Records that
  * somebody else takes away meanwhile, as an erasure does, must not come back with it: then all stay for the next run.
  *
+ * @param records of one tenant, where tenants share the collection
  * @returns whether they have left
  */
 export async function rollUp(store: Store, records: readonly DueRecord[]): Promise<boolean> {
   const key = await writeManifest(store, records);
   const ids = records.map(({ id, ov }) => ({ id, ov }));
+  const tenant = tenantOfId(store, records[0]?.id);
   const isMoved = await inTransaction(
     store,
     undefined,
     async ({ session }) => {
-      await noteChange(store, session);
+      await noteChange(store, tenant, session);
       const held = await heldAmong(
         store,
         records.map(({ id }) => id),

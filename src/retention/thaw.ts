@@ -52,9 +52,9 @@ export async function keepThawed(store: Store, manifests: readonly Manifest[]): 
 }
 
 /** Takes thawed records that nobody has read for long out of the collection again. */
-export async function freeze(store: Store): Promise<void> {
+export async function freeze(store: Store, tenant: string | undefined): Promise<void> {
   const until = store.clock.now().getTime() - THAWED_MS;
-  for (const manifest of await manifestsOf(store, {})) {
+  for (const manifest of await manifestsOf(store, { tenant })) {
     const { thawed } = manifest;
     if (thawed !== undefined && thawed.getTime() <= until) await freezeOne(store, manifest);
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import { compareValues } from '../bson/compare.ts';
 import type { Store } from '../commit/store.ts';
+import { tenantOfId } from '../commit/tenant-of-id.ts';
 import { manifestKey } from '../payload/payload-key.ts';
 import { MAJORITY } from '../system/majority.ts';
 import type { DueRecord } from './due-records.ts';
@@ -15,15 +16,18 @@ const NAME_BYTES = 8;
  * Puts records into an object of their own, and reads it again. It is on record before it is there, so that nothing is
  * left of it unknown to anyone; and it counts only once {@link keep} has said so.
  *
+ * @param records of one tenant, where tenants share the collection
  * @returns its key
  */
 export async function writeManifest(store: Store, records: readonly DueRecord[]): Promise<string> {
   const { versions, manifestPeriod = 'monthly' } = rollupOf(store);
   const { bytes, size, sha256, length } = await encodeRecords(store.bson, records);
   const period = periodOf(latestOf(records), manifestPeriod);
-  const key = manifestKey(addressOf(store), period, randomBytes(NAME_BYTES).toString('hex'));
+  const owner = tenantOfId(store, records[0]?.id);
+  const key = manifestKey(addressOf(store, owner), period, randomBytes(NAME_BYTES).toString('hex'));
   const record: Manifest = {
     _id: { manifest: key },
+    ...(owner === undefined ? {} : { tenant: owner }),
     state: 'writing',
     begun: new Date(),
     sha256,
@@ -47,9 +51,9 @@ export async function keep(store: Store, key: string, session: mongo.ClientSessi
   return (await manifestRecords(store).updateOne(filter, update, { session })).matchedCount === 1;
 }
 
-/** What the keys of all manifests of a collection have in common. */
-function addressOf(store: Store) {
-  const { prefix = store.head.dbName, tenant } = rollupOf(store);
+/** What the keys of all manifests of a collection, or of a tenant's part of it, have in common. */
+function addressOf(store: Store, owner: string | undefined) {
+  const { prefix = store.head.dbName, tenant = owner } = rollupOf(store);
   return { prefix, collection: store.head.collectionName, tenant };
 }
 

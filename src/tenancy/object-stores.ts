@@ -24,7 +24,6 @@ export class ObjectStores {
     this.#buckets = new Map(config.spaces.map((spaces) => [spaces.key, s3Buckets(spacesOptions(spaces))]));
     this.#local = config.localStorage === undefined ? undefined : fileBuckets(config.localStorage);
     requireRollupPlace(config);
-    requireOwnCollections(config);
     if (config.spaces.length < 2) return;
     for (const { key, spacesConnKey } of config.databases) {
       if (spacesConnKey !== undefined) continue;
@@ -106,16 +105,6 @@ function requireRollupPlace({ rollup, retention, spaces, localStorage }: Resolve
   if (isOld && (spaces.length > 0 || localStorage !== undefined)) return;
   const missing = isOld ? 'object storage to roll versions up into: spacesConns or localStorage' : 'retention.ver';
   throw new ConfigError({ message: `Cannot use rollup.enabled: there is no ${missing}. Give it, or disable rollup` });
-}
-
-/** Where tenants share a collection, what is kept of it is not for one of them to say, and nobody else can. */
-function requireOwnCollections({ retention, databases }: ResolvedConfig): void {
-  const { days, maxPerItem } = retention.versions;
-  const shared = databases.find(({ kind }) => kind === 'shared');
-  if (shared === undefined || (days === undefined && maxPerItem === undefined)) return;
-  throw new ConfigError({
-    message: `Cannot use retention.ver: tenants share the collections of database ${JSON.stringify(shared.key)}, where all versions are kept. Leave it out, or configure that database in another initChronos`,
-  });
 }
 
 function spacesOptions({ key: _key, ...spaces }: ObjectStorage) {

@@ -83,11 +83,3 @@ test('chronos.admin holds documents, releases them, and drops manifests', async 
   expect(await manifests(key)).toEqual([]);
   await expect(Items.getVersion(id, 0)).rejects.toMatchObject({ name: 'BeyondRetentionError' });
 });
-
-test('retention.ver is refused where tenants share collections, of which none may take versions away', () => {
-  const databases = {
-    runtime: [{ key: 'rows', mongoConnKey: 'main', dbName: `${prefix}rows`, tenantIds: ['a', 'b'] }],
-  };
-  expect(() => start({ databases, retention: { ver: { days: 30 } } })).toThrow(/retention\.ver.*"rows"/);
-  expect(() => start({ databases })).not.toThrow();
-});

@@ -15,7 +15,7 @@ const DAY = 86_400_000;
 const START = Date.UTC(2026, 0, 1);
 const day = (n: number) => new Date(START + n * DAY);
 const ids = ['a', 'b', 'c', 'd'];
-const scope = { at: day(1), filter: {}, born: 'delete', pageSize: 1 } as const;
+const scope = { tenant: undefined, at: day(1), filter: {}, born: 'delete', pageSize: 1 } as const;
 
 interface Leaving {
   /** Retention takes the versions away after so many pages. */
