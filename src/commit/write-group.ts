@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
 import { type Kind, kindOf } from '../bson/kind.ts';
+import { overwriting } from '../system/overwrite.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedDelete, CapturedUpdate, Filter, Outcome, SendableChange } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
@@ -196,11 +197,15 @@ async function sendChanges(store: Store, tx: Transaction, members: readonly Memb
 }
 
 function operation(member: Exclude<Member, { step: 'done' }>): mongo.AnyBulkWriteOperation<RawDocument> {
-  const { filter } = member.write;
+  const { write } = member;
+  const { filter } = write;
   if (member.step === 'delete' || member.change === undefined) return { deleteOne: { filter } };
   const change = member.step === 'update' ? withSystem(member.change, member.next) : member.change;
-  if (change.form === 'replacement') return { replaceOne: { filter, replacement: change.document } };
-  const { arrayFilters, collation } = member.write.options;
+  if (change.form === 'replacement') {
+    const isComputed = write.kind === 'update' && write.change.form === 'computed';
+    return isComputed ? overwriting(filter, change.document) : { replaceOne: { filter, replacement: change.document } };
+  }
+  const { arrayFilters, collation } = write.options;
   const update = updateArgument(change) as mongo.UpdateFilter<RawDocument>;
   return {
     updateOne: {

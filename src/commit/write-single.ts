@@ -3,6 +3,7 @@ import { equalsIgnoring } from '../bson/exact.ts';
 import { kindOf } from '../bson/kind.ts';
 import { OptimisticLockError } from '../errors.ts';
 import { hideInProjection } from '../system/hide.ts';
+import { overwrite } from '../system/overwrite.ts';
 import type { ChronosWriteOptions, RawDocument, SystemFields } from '../types.ts';
 import {
   type CapturedDelete,
@@ -269,6 +270,9 @@ function callUpdate(
   change: SendableChange,
 ): Promise<unknown> {
   const options = insideTransaction(write.options, tx.session);
+  if (write.change.form === 'computed' && change.form === 'replacement') {
+    return overwrite(store.head, filter, change.document, options);
+  }
   if (returnsDocument(write)) options.projection = hideInProjection(options.projection as RawDocument | undefined);
   return (store.head[write.method] as unknown as DriverMethod).call(
     store.head,

@@ -2,6 +2,7 @@ import { decodeExact } from '../bson/exact.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { splitDocument } from '../payload/split-document.ts';
 import { MAJORITY } from '../system/majority.ts';
+import { overwrite } from '../system/overwrite.ts';
 import type { RawDocument } from '../types.ts';
 import { eachAtOnce } from './at-once.ts';
 import { isCondemned } from './condemned.ts';
@@ -127,7 +128,7 @@ export async function replaced(target: Offloading, found: Row, part: Uint8Array)
   const left = decodeExact(bson, inState(bson, part, 'processed')) as RawDocument;
   const collection = found.isHead ? head : versions;
   const { matchedCount } = await flipState((options) =>
-    collection.replaceOne(stillThere(found), left, { ...options, ...MAJORITY }),
+    overwrite(collection, stillThere(found), left, { ...options, ...MAJORITY }),
   );
   return matchedCount > 0;
 }

@@ -6,6 +6,7 @@ import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import { MAJORITY } from '../system/majority.ts';
+import { overwrite } from '../system/overwrite.ts';
 import type { BlobReference, Bson, RawDocument, SystemFields, VersionFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
 import { type ErasedObjects, eraseObjects, type OwnObjects } from './erase-objects.ts';
@@ -277,7 +278,7 @@ export class PayloadTier {
       if (whole.length > MAX_DOCUMENT_BYTES) throw new DocumentTooLargeError(head.collectionName, row.id);
       const filter = stillThere(row);
       const put = (flip: object) =>
-        head.replaceOne(filter, decodeExact(bson, whole) as RawDocument, { ...options, ...flip });
+        overwrite(head, filter, decodeExact(bson, whole) as RawDocument, { ...options, ...flip });
       // In a transaction a refusal is the end of it.
       await (session === undefined ? flipState(put) : put({}));
     };

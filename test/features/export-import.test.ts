@@ -2,9 +2,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeExact } from '../../src/bson/exact.ts';
 import { chronos, HistoryFileError, versioned } from '../../src/index.ts';
-import { hostileKeys, oddRawDocuments } from '../support/bson-arbitrary.ts';
 import { testDatabase } from '../support/database.ts';
 import { headsOf, recordsOf } from '../support/stored.ts';
 
@@ -110,40 +108,6 @@ test('what was lost comes back, and what was erased does not', async () => {
   expect(after.filter((row) => row.includes(Buffer.from('secret').toString('hex')))).toEqual([]);
   expect(await Source.verify()).toMatchObject({ ok: true, findings: [] });
 });
-
-test('documents of all types and with any keys come back byte for byte', { timeout: 120_000 }, async () => {
-  const Source = collection();
-  const Copy = collection();
-  const refusedAtTheTop = new Set<string>(['_id', '_system', '$ref', '$id', '$db']);
-  const topKeys = fc.uniqueArray(fc.constantFrom(...hostileKeys), { maxLength: 4 });
-  await fc.assert(
-    fc.asyncProperty(oddRawDocuments, topKeys, async (bytes, keys) => {
-      await Promise.all([Source, Copy].map(emptied));
-      const value = decodeExact(mongoose.mongo.BSON, bytes);
-      const fields = ['content', ...keys.filter((key) => !refusedAtTheTop.has(key))].map(
-        (key) => [key, value] as const,
-      );
-      const row = (_id: unknown, _system: object) => new Map([['_id', _id], ...fields, ['_system', _system]]);
-      const record = row({ id: 'a', ov: 0 }, { ov: 0, until: UNTIL });
-      // Some of it no server takes.
-      const stored = await recordsOf(Source)
-        .insertOne(record as never)
-        .catch(() => undefined);
-      fc.pre(stored !== undefined);
-      await headsOf(Source).insertOne(row('a', { ov: 1, updatedAt: UNTIL }) as never);
-      await imported(Copy, await exported(Source));
-      expect(await bytesOf(Copy)).toEqual(await bytesOf(Source));
-    }),
-    { numRuns: 60, maxSkipsPerRun: 1_000 },
-  );
-});
-
-const UNTIL = new Date('2026-01-01T00:00:00Z');
-
-async function emptied(Model: Subject): Promise<void> {
-  await headsOf(Model).deleteMany({});
-  await recordsOf(Model).deleteMany({});
-}
 
 test('a file that is cut, changed or none is refused, and the whole one mends what it left', async () => {
   const Source = collection();
