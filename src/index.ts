@@ -24,6 +24,7 @@ export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/wr
 export type { Admin } from './client/admin.ts';
 export type { BackupFacts, BackupReport } from './client/backups.ts';
 export { Chronos, type CloseOptions, type CollectionRoute } from './client/chronos.ts';
+export type { CounterTotals, TotalsOptions } from './client/counters.ts';
 export { initChronos } from './client/init-chronos.ts';
 export type { Item, ItemMeta, ItemSystem } from './client/item.ts';
 export type { Layered, Layers, LayersOptions, LayersRoute, Merged } from './client/layers.ts';
@@ -57,6 +58,7 @@ export {
 } from './config/chronos-config.ts';
 export type { ChronosPluginOptions, PayloadPluginOptions, RetentionPluginOptions } from './config/options.ts';
 export { type ChronosContext, runInChronosContext } from './context.ts';
+export type { Totals } from './counters/totals.ts';
 export * from './errors.ts';
 export type { Change } from './history/diff.ts';
 export type { JsonPatchOperation } from './history/json-patch.ts';

@@ -225,7 +225,9 @@ export function administration(administered: Administered): AdministrationStatic
     },
     async unadopt(options) {
       requireWhole(model, 'unadopt');
-      return unadopt((await administered.committer()).store, options);
+      const { store } = await administered.committer();
+      await store.counting?.settle();
+      return unadopt(store, options);
     },
     async compact(options) {
       if (options?.releaseSpace === true) requireWhole(model, 'release the space of');
@@ -234,6 +236,8 @@ export function administration(administered: Administered): AdministrationStatic
     async hardDelete(target, options = {}) {
       requireErasable(model);
       const { store } = await administered.committer();
+      // An erasure does not wait for counters that cannot be reached.
+      await store.counting?.settle().catch(() => undefined);
       return hardDelete(store, erasureTargets(administered, target), options, ids);
     },
     flush: async (options) => flush((await administered.committer()).store, options),
@@ -256,7 +260,11 @@ export function administration(administered: Administered): AdministrationStatic
       const { store } = await administered.committer();
       return importHistory(store, from, options);
     },
-    applyRetention: async (options) => applyRetention((await administered.committer()).store, options, ids),
+    async applyRetention(options) {
+      const { store } = await administered.committer();
+      await store.counting?.settle();
+      return applyRetention(store, options, ids);
+    },
     dropManifests: async (target, options) =>
       dropManifests((await administered.committer()).store, target?.before, options, rows?.tenantId),
     async hold(id, attribution) {

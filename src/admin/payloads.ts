@@ -25,6 +25,7 @@ export interface MarkOptions {
 export async function flush(store: Store, { deadlineMs }: FlushOptions = {}): Promise<void> {
   await store.payload?.flush(deadlineMs);
   await finishedDeleted(store);
+  await store.counting?.settle();
 }
 
 export async function markByTtl(store: Store, hours: number, options: MarkOptions = {}): Promise<MarkReport> {

@@ -13,6 +13,7 @@ import { versionsOf } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
 import { bufferedCalls } from './buffered-calls.ts';
 import type { PastReader } from './capture-target.ts';
+import { countingThrough } from './connection-counting.ts';
 import { keepingOf } from './connection-keeping.ts';
 import { payloadThrough } from './connection-payload.ts';
 import { mirroredIndexes } from './mirrored-indexes.ts';
@@ -183,7 +184,9 @@ function committerOf(
     },
   };
   const { payload } = options;
-  const store = payload === undefined ? base : offloading(base, model, options, payload);
+  const whole = payload === undefined ? base : offloading(base, model, options, payload);
+  const counting = countingThrough(conn, whole);
+  const store = counting === undefined ? whole : Object.assign(whole, { counting });
   madeWith.set(store, options);
   const committer = new Committer(store);
   committers.set(driver, committer);

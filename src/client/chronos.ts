@@ -5,6 +5,7 @@ import type { EntityClass, EntityModel } from '../entity/entity-type.ts';
 import type { Registry } from '../tenancy/registry.ts';
 import type { RawDocument, RouteContext } from '../types.ts';
 import { Admin } from './admin.ts';
+import { CounterTotals } from './counters.ts';
 import { Items } from './items.ts';
 import { Layers, type LayersRoute } from './layers.ts';
 import { Operations } from './operations.ts';
@@ -30,12 +31,16 @@ export class Chronos {
   /** The tenants: those of the configuration, and those that come and go. */
   readonly tenants: Tenants;
 
+  /** Totals of what was written. */
+  readonly counters: CounterTotals;
+
   /** What those do who look after collections. */
   readonly admin: Admin;
 
   constructor(registry: Registry, config: Pick<ResolvedConfig, 'resolveTenant'>) {
     this.#registry = registry;
     this.admin = new Admin(registry);
+    this.counters = new CounterTotals(registry);
     this.tenants = new Tenants(registry, config.resolveTenant);
   }
 
@@ -82,7 +87,7 @@ export class Chronos {
 
   /**
    * Waits until the payloads of everything that was committed by now, through models of this registry that are at hand,
-   * are in object storage.
+   * are in object storage, and versions are counted.
    *
    * @throws StorageError where it does not answer in time; nothing is lost then
    */

@@ -4,6 +4,7 @@ import { resolveConfig } from '../config/resolve-config.ts';
 import { reportUnavailable } from '../config/unavailable-options.ts';
 import { Registry } from '../tenancy/registry.ts';
 import { Chronos } from './chronos.ts';
+import { countingRules } from './counting-rules.ts';
 
 /**
  * Opens a registry of databases, tenants and entities. Nothing is connected yet: each connection is opened when a model
@@ -21,5 +22,6 @@ import { Chronos } from './chronos.ts';
  */
 export function initChronos(config: ChronosConfig | EnhancedChronosConfig): Chronos {
   const resolved = resolveConfig(config, reportUnavailable);
-  return new Chronos(new Registry(resolved, resolved.mongoose ?? defaultMongoose), resolved);
+  const rules = countingRules(resolved.counterRules);
+  return new Chronos(new Registry(resolved, resolved.mongoose ?? defaultMongoose, rules), resolved);
 }

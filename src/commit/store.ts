@@ -29,6 +29,8 @@ export interface Store {
   readonly objects?: ErasableObjects | undefined;
   /** Keeps the payloads of the documents in object storage, where that is asked for. */
   readonly payload?: PayloadTier | undefined;
+  /** Counts the versions of the collection, where that is asked for. */
+  readonly counting?: VersionCounting | undefined;
   /**
    * Takes an erased document out of wherever versions are that have left the collection.
    *
@@ -49,6 +51,16 @@ export interface Store {
   readonly tenantField?: string | undefined;
   /** Index keys of the schema, mirrored on the versions so that the past is queried as fast as the present. */
   readonly indexes: readonly VersionIndex[];
+}
+
+/** Counts versions after they are committed. */
+export interface VersionCounting {
+  /** Sees to it that new versions are found quickly. */
+  prepare(): Promise<unknown>;
+  /** Tells that there may be new versions. */
+  offer(): void;
+  /** Counts all versions that are committed by now: before some of them go, and for whoever waits for it. */
+  settle(): Promise<void>;
 }
 
 /** A document that was erased: its versions before `ov`, and those that had ended by `at`. */

@@ -69,6 +69,7 @@ async function ownTransaction<T>(store: Store, session: ClientSession, steps: St
   };
   const result = await withPayloads(store, undefined, () => session.withTransaction(attempt, OPTIONS));
   committed(store, undefined, written);
+  store.counting?.offer();
   await Promise.all(after.map((step) => step()));
   return result;
 }
@@ -78,6 +79,7 @@ async function joinedTransaction<T>(store: Store, session: ClientSession, steps:
   const after: Transaction['after'] = [];
   const result = await steps({ session, joined: true, written, after });
   committed(store, session, written);
+  if (store.counting !== undefined) afterCommit(session, () => store.counting?.offer());
   for (const step of after) afterCommit(session, () => void step());
   return result;
 }

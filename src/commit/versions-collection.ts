@@ -35,6 +35,7 @@ export function forgetVersions(store: Store): void {
 
 async function create(store: Store): Promise<boolean> {
   await requirePreconditions(store);
+  await store.counting?.prepare();
   const areNoted = !store.logicalDelete || (!store.versioning && store.objects !== undefined);
   if (areNoted) await ensureOperations(store);
   if (!store.versioning) return prepared(store);

@@ -89,12 +89,28 @@ export interface CollectionMapConfig {
   readonly validation?: { readonly requiredIndexed?: readonly string[] | undefined } | undefined;
 }
 
-/** A count that is kept of the writes that meet a condition. */
+/** A count that is kept of the versions, or of the documents, that meet a condition. */
 export interface CounterRuleConfig {
   readonly name: string;
+  /**
+   * Which versions are counted. An enrichment or a restored version is an UPDATE. A DELETE has the content that the
+   * document had.
+   * @default ['CREATE', 'UPDATE', 'DELETE']
+   */
   readonly on?: readonly ('CREATE' | 'UPDATE' | 'DELETE')[] | undefined;
+  /**
+   * Whether `when` may look at what is not indexed where payloads are in object storage: all but the blobs. A rule for
+   * `meta` does not count in collections where it would have to.
+   * @default 'meta'
+   */
   readonly scope?: 'meta' | 'payload' | undefined;
+  /** A filter of MongoDB's that compares the values of fields. Values are those that are stored: a date is a Date. */
   readonly when: Readonly<Record<string, unknown>>;
+  /**
+   * Whether versions are counted when they are made, or the documents there are at the moment.
+   * @default 'events'
+   */
+  readonly mode?: 'events' | 'gauge' | undefined;
 }
 
 /** What is routed when a connection is chosen by hash. */
@@ -117,8 +133,14 @@ export interface CommonConfig {
   readonly spacesConns?: readonly SpacesConnConfig[] | undefined;
   /** The local file system in place of object storage, for development and tests. */
   readonly localStorage?: { readonly basePath: string; readonly enabled: boolean } | undefined;
-  /** The database of counters. */
-  readonly counters?: { readonly mongoUri: string; readonly dbName: string } | undefined;
+  /** The database of counters, on a replica set: by its connection string, or on a connection of `mongoConns`. */
+  readonly counters?:
+    | {
+        readonly mongoUri?: string | undefined;
+        readonly mongoConnKey?: string | undefined;
+        readonly dbName: string;
+      }
+    | undefined;
   readonly routing?:
     | {
         /** @default 'rendezvous' */
@@ -139,6 +161,7 @@ export interface CommonConfig {
          * `chronos.admin.applyRetention` is called.
          */
         readonly ver?: { readonly days?: number | undefined; readonly maxPerItem?: number | undefined } | undefined;
+        /** For how many days, weeks and months totals of single ones are kept. Left out: for ever. */
         readonly counters?:
           | {
               readonly days?: number | undefined;
@@ -154,6 +177,7 @@ export interface CommonConfig {
     | undefined;
   /** What of collections without a class is indexed, required and kept as blobs. Of an entity's it must say the same. */
   readonly collectionMaps?: Readonly<Record<string, CollectionMapConfig>> | undefined;
+  /** What is counted beside all versions. */
   readonly counterRules?: { readonly rules?: readonly CounterRuleConfig[] | undefined } | undefined;
   readonly devShadow?:
     | { readonly enabled: boolean; readonly ttlHours: number; readonly maxBytesPerDoc?: number | undefined }
@@ -194,6 +218,10 @@ export interface CommonConfig {
         readonly ack?: 'committed' | 'stored' | undefined;
         readonly batchS3?: boolean | undefined;
         readonly batchWindowMs?: number | undefined;
+        /**
+         * For how long new versions are gathered before they are counted, in milliseconds.
+         * @default 1000
+         */
         readonly debounceCountersMs?: number | undefined;
         /** Superseded versions leave MongoDB as soon as they are stored; `devShadow` is for current documents alone. */
         readonly allowShadowSkip?: boolean | undefined;

@@ -64,13 +64,16 @@ const collectionMap = strict({
 });
 
 const counterRule = strict({
-  name: name.refine((rule) => !['created', 'updated', 'deleted'].includes(rule), 'is a total that is always kept'),
+  name: name
+    .refine((rule) => !['created', 'updated', 'deleted', 'rules'].includes(rule), 'is a total that is always kept')
+    .refine((rule) => /^[^$.\0][^.\0]*$/.test(rule) && rule !== '__proto__', 'must be a name without dots and $'),
   on: z
     .array(z.enum(['CREATE', 'UPDATE', 'DELETE']))
     .min(1)
     .optional(),
   scope: z.enum(['meta', 'payload']).optional(),
   when: z.record(z.string(), z.unknown()),
+  mode: z.enum(['events', 'gauge']).optional(),
 });
 
 const isRuleOrFunction = (value: unknown) => typeof value === 'string' || typeof value === 'function';
@@ -85,7 +88,7 @@ const chooseKey = z
 const common = {
   spacesConns: z.array(spacesConn).min(1).max(10).optional(),
   localStorage: strict({ basePath: name, enabled: z.boolean() }).optional(),
-  counters: strict({ mongoUri, dbName: name }).optional(),
+  counters: strict({ mongoUri: mongoUri.optional(), mongoConnKey: name.optional(), dbName: name }).optional(),
   routing: strict({
     hashAlgo: z.enum(['rendezvous', 'jump']).optional(),
     chooseKey: chooseKey.optional(),

@@ -39,7 +39,6 @@ function resolve(config: ShapedConfig, report: Report): ResolvedConfig {
   const spaces = resolveSpaces(config, report);
   const chooseKey = config.routing?.chooseKey ?? DEFAULT_ROUTE_KEY;
   const { ver = {}, counters = {} } = config.retention ?? {};
-  if (config.counters !== undefined && config.counters.dbName.trim() === '') report('counters.dbName', 'is empty');
   return Object.freeze({
     ...resolveDatabases(config, new Set(spaces.map(({ key }) => key)), report),
     routing: {
@@ -53,7 +52,6 @@ function resolve(config: ShapedConfig, report: Report): ResolvedConfig {
     entities: config.entities ?? [],
     spaces,
     localStorage: localStorageOf(config, report),
-    counters: config.counters,
     counterRules: counterRulesOf(config, report),
     retention: { versions: ver, counters },
     rollup: {
@@ -68,6 +66,7 @@ function resolve(config: ShapedConfig, report: Report): ResolvedConfig {
     hardDelete: config.hardDeleteEnabled ?? false,
     fallback: fallbackOf(config, report),
     acknowledge: config.writeOptimization?.ack ?? 'committed',
+    debounceCountersMs: config.writeOptimization?.debounceCountersMs ?? 1_000,
     batchWindowMs: batchWindowOf(config.writeOptimization),
   } satisfies ResolvedConfig);
 }
@@ -120,13 +119,21 @@ function localStorageOf({ localStorage, spacesConns }: ShapedConfig, report: Rep
   return localStorage.basePath;
 }
 
-function counterRulesOf({ counterRules }: ShapedConfig, report: Report): ResolvedConfig['counterRules'] {
+function counterRulesOf({ counterRules, counters }: ShapedConfig, report: Report): ResolvedConfig['counterRules'] {
+  const { rules = [] } = counterRules ?? {};
   const names = new Set<string>();
-  for (const [index, { name }] of (counterRules?.rules ?? []).entries()) {
-    if (names.has(name)) report(`counterRules.rules.${index}.name`, `${JSON.stringify(name)} is there twice`);
+  for (const [index, { name, mode, on, scope }] of rules.entries()) {
+    const path = `counterRules.rules.${index}`;
+    if (names.has(name)) report(`${path}.name`, `${JSON.stringify(name)} is there twice`);
     names.add(name);
+    if (mode !== 'gauge') continue;
+    if (on !== undefined) report(`${path}.on`, 'is for events, and a gauge counts documents. Leave it out');
+    if (scope === 'payload') report(`${path}.scope`, 'is not for gauges, which are counted in MongoDB alone');
   }
-  return counterRules?.rules ?? [];
+  if (rules.length > 0 && counters === undefined) {
+    report('counterRules.rules', 'needs a database to count in. Give counters: { mongoUri, dbName }');
+  }
+  return rules;
 }
 
 function collectionMapsOf({ collectionMaps = {} }: ShapedConfig, report: Report): ResolvedConfig['collectionMaps'] {

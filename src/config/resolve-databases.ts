@@ -19,7 +19,7 @@ export function resolveDatabases(
   config: ShapedConfig,
   spaces: ReadonlySet<string>,
   report: Report,
-): Pick<ResolvedConfig, 'connections' | 'databases'> {
+): Pick<ResolvedConfig, 'connections' | 'databases' | 'counters'> {
   const connections = connectionsOf(config, report);
   const databases = [...entriesOf(config)].map(
     (entry) => new DatabaseEntry(entry, connections, spaces, report).resolved,
@@ -36,7 +36,23 @@ export function resolveDatabases(
       `${quoted(one.key)} and ${quoted(another.key)} may be one database on one server, and belong to different owners. Give them different names`,
     );
   }
-  return { connections, databases };
+  return { connections, databases, counters: countersOf(config, connections, report) };
+}
+
+function countersOf({ counters }: ShapedConfig, connections: Connections, report: Report): ResolvedConfig['counters'] {
+  if (counters === undefined) return undefined;
+  const { mongoUri, mongoConnKey, dbName } = counters;
+  const problem = problemOfDatabaseName(dbName);
+  if (problem !== undefined) report('counters.dbName', problem);
+  if ((mongoUri === undefined) === (mongoConnKey === undefined)) {
+    report('counters', 'needs either mongoUri or mongoConnKey');
+  }
+  if (mongoUri !== undefined) return { connection: connectionFor(mongoUri, connections), dbName };
+  const connection = mongoConnKey ?? '';
+  if (mongoConnKey !== undefined && !connections.has(connection)) {
+    report('counters.mongoConnKey', `there is no ${quoted(connection)}`);
+  }
+  return { connection, dbName };
 }
 
 function connectionsOf({ mongoConns = [] }: ShapedConfig, report: Report): Connections {

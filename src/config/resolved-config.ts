@@ -59,7 +59,8 @@ export interface ResolvedConfig {
   readonly spaces: readonly ObjectStorage[];
   /** The directory that stands in for object storage. */
   readonly localStorage: string | undefined;
-  readonly counters: { readonly mongoUri: string; readonly dbName: string } | undefined;
+  /** The database of counters, and the key of the connection it is on. */
+  readonly counters: { readonly connection: string; readonly dbName: string } | undefined;
   readonly counterRules: readonly CounterRuleConfig[];
   readonly retention: {
     readonly versions: { readonly days?: number | undefined; readonly maxPerItem?: number | undefined };
@@ -86,6 +87,8 @@ export interface ResolvedConfig {
       }
     | undefined;
   readonly acknowledge: 'committed' | 'stored';
+  /** For how long new versions are gathered before they are counted, in milliseconds. */
+  readonly debounceCountersMs: number;
   /** For how long new versions are waited for before payloads are stored, in milliseconds. */
   readonly batchWindowMs: number;
 }

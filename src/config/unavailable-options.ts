@@ -7,12 +7,7 @@ import type { Check } from './resolve-config.ts';
  * goes when what it names is built.
  */
 const UNAVAILABLE: Readonly<Record<string, (config: ShapedConfig) => boolean>> = {
-  counters: ({ counters }) => counters !== undefined,
-  'counterRules.rules': ({ counterRules }) => isFilled(counterRules?.rules),
-  'retention.counters': ({ retention }) => isFilled(retention?.counters),
   fallback: ({ fallback }) => fallback?.enabled === true,
-  'writeOptimization.debounceCountersMs': ({ writeOptimization }) =>
-    writeOptimization?.debounceCountersMs !== undefined,
   'transactions.enabled: false': ({ transactions }) => transactions?.enabled === false,
 };
 
@@ -29,8 +24,3 @@ export const reportUnavailable: Check = (config, report) => {
     if (isAsked(config)) report(option, `is not available in this version: ${instead}`);
   }
 };
-
-/** Whether something is in it. */
-function isFilled(option: object | undefined): boolean {
-  return option !== undefined && Object.values(option).some((value) => value !== undefined);
-}

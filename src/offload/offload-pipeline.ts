@@ -217,7 +217,7 @@ function lacking(operation: string, kept: KeptPaths): ConfigError {
 }
 
 /** Positions in lists are in what stays as they are in the whole. */
-function withoutPositions(path: string): string {
+export function withoutPositions(path: string): string {
   if (path === WHOLE_DOCUMENT) return path;
   const names = path.split('.').filter((name) => !/^\d+$/.test(name));
   return names.length === 0 ? path : names.join('.');

@@ -1,4 +1,5 @@
 import type { Connection } from 'mongoose';
+import { type CountingOf, countThrough } from '../capture/connection-counting.ts';
 import { type Keeping, setKeeping } from '../capture/connection-keeping.ts';
 import { keepPayloads } from '../capture/connection-payload.ts';
 import type { AnyModel } from '../capture/install.ts';
@@ -19,6 +20,8 @@ export interface PlaceSurroundings {
   /** How payloads are kept there, if they are. */
   readonly payload: ResolvedPayload | undefined;
   readonly keeping: Keeping;
+  /** What counts versions there, if they are counted. */
+  readonly counting: CountingOf | undefined;
 }
 
 /** The models of all entities at one place, made as they are asked for. */
@@ -32,7 +35,7 @@ export class PlaceModels {
     place: Place,
     client: Connection,
     templates: Templates,
-    { modelNamed, neighbours, payload, keeping }: PlaceSurroundings,
+    { modelNamed, neighbours, payload, keeping, counting }: PlaceSurroundings,
   ) {
     this.place = place;
     this.#templates = templates;
@@ -40,6 +43,7 @@ export class PlaceModels {
     this.#neighbours = neighbours;
     if (payload !== undefined) keepPayloads(this.#connection, payload);
     setKeeping(this.#connection, keeping);
+    if (counting !== undefined) countThrough(this.#connection, counting);
   }
 
   protectFromErasure(): void {

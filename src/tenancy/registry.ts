@@ -4,6 +4,7 @@ import type { Keeping } from '../capture/connection-keeping.ts';
 import type { AnyModel } from '../capture/install.ts';
 import type { ResolvedConfig } from '../config/resolved-config.ts';
 import { tenantInContext } from '../context.ts';
+import type { CountingRule } from '../counters/counting-rule.ts';
 import { bindEntities, type ModelSource, unbind } from '../entity/binding.ts';
 import { isSchemaless } from '../entity/collection-entity.ts';
 import { definitionOf, type EntityDefinition } from '../entity/definition.ts';
@@ -15,6 +16,7 @@ import { rowsOf } from '../system/rows.ts';
 import type { RouteContext } from '../types.ts';
 import { type Backend, backendsOf } from './backends.ts';
 import { Connections } from './connections.ts';
+import { Counters } from './counters.ts';
 import { Directory, requireTenantId } from './directory.ts';
 import { type Health, type HealthOptions, healthOf } from './health.ts';
 import type { TenantPlace } from './index-rollout.ts';
@@ -48,13 +50,15 @@ export class Registry implements ModelSource {
   readonly #erasable: boolean;
   readonly #keeping: Omit<Keeping, 'retention'>;
   readonly #stores: ObjectStores;
+  /** What counts versions, if they are counted. */
+  readonly counters: Counters | undefined;
   /** Nothing is closed when a tenant goes: whoever holds a model of it goes on, and it is made anew when asked for. */
   readonly #tenants: LRUCache<string, TenantModels>;
   /** The places that belong to no tenant are as many as the configuration has. */
   readonly #places = new Map<string, PlaceModels>();
   #closed: Promise<void> | undefined;
 
-  constructor(config: ResolvedConfig, mongoose: Mongoose) {
+  constructor(config: ResolvedConfig, mongoose: Mongoose, rules: readonly CountingRule[]) {
     this.directory = new Directory(config);
     this.#config = config;
     this.#templates = new Templates(mongoose, config.entities as readonly EntityClass[], config.collectionMaps);
@@ -63,6 +67,7 @@ export class Registry implements ModelSource {
     this.#keeping = { versioning: config.versioning, logicalDelete: config.logicalDelete };
     this.#stores = new ObjectStores(config);
     this.#connections = new Connections(mongoose, config.connections);
+    this.counters = config.counters === undefined ? undefined : new Counters(config, this.#connections, rules);
     this.#tenants = new LRUCache({ max: config.tenants.cacheSize });
     bindEntities(this.#entities, this);
   }
@@ -169,6 +174,7 @@ export class Registry implements ModelSource {
 
   async #close(drainMs: number): Promise<void> {
     unbind(this.#entities, this);
+    this.counters?.close();
     await this.#connections.close(drainMs);
     await this.#stores.close();
     await this.#templates.close();
@@ -205,6 +211,7 @@ export class Registry implements ModelSource {
         modelNamed: (name) => this.#sibling(place, name),
         neighbours: (collection) => this.#neighbour(place, collection),
         payload: this.#stores.payloadAt(place),
+        counting: this.counters?.countingAt(place),
         keeping: { ...this.#keeping, retention: this.#stores.retentionAt(place) },
       });
       if (!this.#erasable) models.protectFromErasure();

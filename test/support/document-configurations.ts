@@ -72,7 +72,10 @@ export const QUICK_START_AS_PRINTED = {
 
 const QUICK_START: ChronosConfig = {
   ...QUICK_START_AS_PRINTED,
-  spacesConns: [...QUICK_START_AS_PRINTED.spacesConns, { ...QUICK_START_AS_PRINTED.spacesConns[0], key: 's3-logs' }],
+  databases: {
+    ...QUICK_START_AS_PRINTED.databases,
+    logs: { connection: { ...QUICK_START_AS_PRINTED.databases.logs.connection, spacesConnKey: 's3-prod' } },
+  },
 };
 
 /** Databases alone, with the connection that they are printed without. */

@@ -19,6 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['admin'],
   ['capture'],
   ['restore', 'enrich'],
+  ['counters'],
   ['history'],
   ['retention'],
   ['commit'],

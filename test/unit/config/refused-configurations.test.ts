@@ -14,6 +14,8 @@ const SPACES = {
   buckets: { json: 'json', content: 'content', versions: 'versions' },
 };
 
+const COUNTERS = { mongoUri: 'mongodb://localhost:27017', dbName: 'counters' };
+
 const runtime = (...databases: object[]) =>
   ({
     mongoConns: [CONNECTION],
@@ -219,6 +221,37 @@ it.each<[string, unknown, RegExp]>([
       },
     }),
     /^counterRules\.rules\.1\.name: "x" is there twice/,
+  ],
+  [
+    'a rule by the name of a total',
+    with_({ counters: COUNTERS, counterRules: { rules: [{ name: 'created', when: {} }] } }),
+    /^counterRules\.rules\.0\.name: is a total/,
+  ],
+  [
+    'a rule that nobody could store',
+    with_({ counters: COUNTERS, counterRules: { rules: [{ name: 'a.b', when: {} }] } }),
+    /^counterRules\.rules\.0\.name: must be a name without dots/,
+  ],
+  [
+    'a gauge of events',
+    with_({ counters: COUNTERS, counterRules: { rules: [{ name: 'x', mode: 'gauge', on: ['CREATE'], when: {} }] } }),
+    /^counterRules\.rules\.0\.on: is for events/,
+  ],
+  [
+    'a gauge of payloads',
+    with_({ counters: COUNTERS, counterRules: { rules: [{ name: 'x', mode: 'gauge', scope: 'payload', when: {} }] } }),
+    /^counterRules\.rules\.0\.scope: is not for gauges/,
+  ],
+  [
+    'rules and nowhere to count',
+    with_({ counterRules: { rules: [{ name: 'x', when: {} }] } }),
+    /^counterRules\.rules: needs a database/,
+  ],
+  ['counters nowhere', with_({ counters: { dbName: 'counters' } }), /^counters: needs either mongoUri or mongoConnKey/],
+  [
+    'counters on a connection there is not',
+    with_({ counters: { mongoConnKey: 'nowhere', dbName: 'counters' } }),
+    /^counters\.mongoConnKey: there is no "nowhere"/,
   ],
   [
     'a required property that is not indexed',
