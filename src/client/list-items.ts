@@ -3,16 +3,25 @@ import { modelFilter } from '../admin/administration.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError, NotFoundError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
-import type { Instant, RawDocument, SystemFields } from '../types.ts';
+import { findWithDeleted } from '../history/with-deleted.ts';
+import { shownId } from '../row-id.ts';
+import { systemOf } from '../system/bookkeeping.ts';
+import type { Instant, RawDocument } from '../types.ts';
 import { checkedFilter } from './checked-filter.ts';
 import { type Item, itemOf, metaOf, shownItemId } from './item.ts';
 import type { Items } from './items.ts';
 import { afterPosition, type SortKey, sortValue } from './keyset.ts';
 import { type Position, pageToken, positionOf } from './page-token.ts';
 import { isPath, Projection, projectionOf } from './projection.ts';
-import { type ItemOptions, readItem } from './read-item.ts';
+import { type ItemOptions, type ReadItemOptions, readItem } from './read-item.ts';
 
 export interface ItemListOptions extends ItemOptions {
+  /**
+   * Finds deleted documents as well, as they last were, with `deleted` and `deletedAt` in their `_system`. Looks at every
+   * deletion in the collection.
+   * @default false
+   */
+  readonly includeDeleted?: boolean | undefined;
   /** Answers as of this instant. @default now */
   readonly at?: Instant | undefined;
   /**
@@ -51,10 +60,10 @@ export async function listItems<T>(items: Items, given: unknown, options: ItemLi
   const { versioned } = items.verbs;
   const store = await versioned.store();
   const from = await begin(items, store, listing, options);
-  const documents = await found(items, listing, from === undefined ? [] : [afterPosition(listing.keys, from)]);
+  const documents = await found(items, store, listing, from === undefined ? [] : [afterPosition(listing.keys, from)]);
   const shown = documents.slice(0, listing.limit);
-  const page =
-    options.presign === true ? await presignedAll<T>(items, store, shown, options) : plain<T>(store, shown, options);
+  const isReadAlone = options.presign === true || options.includeDeleted === true;
+  const page = isReadAlone ? await oneByOne<T>(items, store, shown, options) : plain<T>(store, shown, options);
   const last = documents.length > listing.limit ? shown.at(-1) : undefined;
   if (last === undefined) return { items: page };
   const position = listing.keys.map((key) => sortValue(last, key));
@@ -68,6 +77,7 @@ interface Listing {
   readonly filter: RawDocument;
   readonly keys: readonly SortKey[];
   readonly at: Point | undefined;
+  readonly includeDeleted: boolean;
   readonly limit: number;
   readonly projection: Projection | undefined;
 }
@@ -80,9 +90,18 @@ function listingOf(items: Items, given: unknown, options: ItemListOptions): List
   const filter = modelFilter(items.model, checkedFilter(given)) as RawDocument;
   const keys = sortKeysOf(items, options.sort);
   const point = at === undefined ? undefined : items.verbs.versioned.point(at);
-  const name = `${keys.map(({ path, direction }) => `${path}:${direction}`).join()}${instantName(point)}`;
-  const asked = options.presign === true ? new Projection([]) : projectionOf(projection);
-  return { name, filter, keys, at: point, limit, projection: asked };
+  const includeDeleted = options.includeDeleted === true;
+  const name = `${keys.map(({ path, direction }) => `${path}:${direction}`).join()}${instantName(point)}${includeDeleted ? ' with deleted' : ''}`;
+  const asked = projectionOf(projection);
+  return {
+    name,
+    filter,
+    keys,
+    at: point,
+    includeDeleted,
+    limit,
+    projection: options.presign === true ? NOTHING : asked,
+  };
 }
 
 function instantName(point: Point | undefined): string {
@@ -123,35 +142,70 @@ function isOwn({ schema }: Items['model'], path: string): boolean {
 /** Where a page begins; undefined at the beginning. */
 async function begin(
   items: Items,
-  { bson }: Store,
+  store: Store,
   listing: Listing,
   { pageToken: token, afterId }: ItemListOptions,
 ): Promise<Position | undefined> {
   if (token !== undefined && afterId !== undefined) {
     throw new ConfigError({ message: 'Cannot go on after both a pageToken and an afterId. Give one of them' });
   }
-  if (token !== undefined) return positionOf(bson, listing.name, token);
+  if (token !== undefined) return positionOf(store.bson, listing.name, token);
   if (afterId === undefined) return undefined;
   const id = items.idOf(afterId);
-  const [document] = id === undefined ? [] : await found(items, { ...listing, filter: { _id: { $eq: id } } }, []);
+  const [document] =
+    id === undefined ? [] : await found(items, store, { ...listing, filter: { _id: { $eq: id } } }, []);
   if (document !== undefined) return listing.keys.map((key) => sortValue(document, key));
   throw new NotFoundError(items.model.collection.collectionName, afterId);
 }
 
 /** The documents of a listing that meet further conditions, one more than it wants. */
-async function found(items: Items, listing: Listing, conditions: readonly RawDocument[]): Promise<RawDocument[]> {
-  const { filter, keys, at, limit, projection } = listing;
-  const sort = new Map(keys.map(({ path, direction }) => [path, direction]));
-  const asked = projection === undefined ? undefined : withKeys(projection, keys);
+function found(
+  items: Items,
+  store: Store,
+  listing: Listing,
+  conditions: readonly RawDocument[],
+): Promise<RawDocument[]> {
   const session = items.verbs.versioned.session({});
-  const cursor = items.model.collection.find({ $and: [filter, ...conditions] } as never, {
-    sort: sort as never,
+  const filter = { $and: [listing.filter, ...conditions] };
+  return listing.includeDeleted
+    ? foundWithDeleted(items, store, { ...listing, filter }, session)
+    : foundCurrent(items, { ...listing, filter }, session);
+}
+
+type Session = mongo.ClientSession | undefined;
+
+async function foundCurrent(items: Items, listing: Listing, session: Session): Promise<RawDocument[]> {
+  const { filter, keys, at, limit, projection } = listing;
+  const asked = projection === undefined ? undefined : withKeys(projection, keys);
+  const cursor = items.model.collection.find(filter as never, {
+    sort: sortOf(listing) as never,
     limit: limit + 1,
     ...(asked === undefined ? {} : { projection: asked }),
     ...(at === undefined ? {} : { chronos: { asOf: at } }),
     ...(session === undefined ? {} : { session }),
   });
   return (cursor as unknown as mongo.FindCursor<RawDocument>).toArray();
+}
+
+/** Only what it takes to read them one by one. */
+async function foundWithDeleted(
+  { verbs }: Items,
+  store: Store,
+  listing: Listing,
+  session: Session,
+): Promise<RawDocument[]> {
+  const { keys, at, limit } = listing;
+  const { rows } = verbs.versioned;
+  const query = { rows, at, sort: sortOf(listing), limit: limit + 1, projection: withKeys(NOTHING, keys) };
+  const filter = rows?.filter(listing.filter) ?? listing.filter;
+  const documents = await findWithDeleted(store, { ...query, filter }, session);
+  return documents.map((document) => ({ ...document, _id: shownId(document._id) }));
+}
+
+const NOTHING = new Projection([]);
+
+function sortOf({ keys }: Listing): ReadonlyMap<string, 1 | -1> {
+  return new Map(keys.map(({ path, direction }) => [path, direction]));
 }
 
 /** The sort needs what it goes by to tell where a page ends. */
@@ -163,7 +217,7 @@ function withKeys({ paths }: Projection, keys: readonly SortKey[]): Readonly<Rec
 function plain<T>({ bson }: Store, documents: readonly RawDocument[], options: ItemOptions): Item<T>[] {
   const projection = projectionOf(options.projection);
   return documents.map((document) => {
-    const system = document._system as SystemFields;
+    const system = systemOf(document._system);
     const content = projection === undefined ? document : bson.deserialize(projection.of(bson.serialize(document)));
     const meta = options.includeMeta === true ? { _meta: metaOf(system) } : {};
     return { id: shownItemId(document._id), item: itemOf<T>(content, system), ...meta };
@@ -171,20 +225,20 @@ function plain<T>({ bson }: Store, documents: readonly RawDocument[], options: I
 }
 
 /**
- * Each document in the very version that was found, or in its current one where no others are kept, with the addresses of
- * its blobs.
+ * Each document in the very version that was found, or in its current one where no others are kept: with the addresses of
+ * its blobs, or as it was when it was deleted.
  */
-async function presignedAll<T>(
+async function oneByOne<T>(
   items: Items,
   { versioning }: Store,
   documents: readonly RawDocument[],
-  options: ItemOptions,
+  options: ReadItemOptions,
 ): Promise<Item<T>[]> {
   const all: Item<T>[] = [];
   for (let first = 0; first < documents.length; first += AT_ONCE) {
     const some = documents.slice(first, first + AT_ONCE);
     const read = some.map(({ _id, _system }) =>
-      readItem<T>(items, _id, versioning ? { ov: (_system as SystemFields).ov } : {}, options),
+      readItem<T>(items, _id, versioning ? { ov: systemOf(_system).ov } : {}, options),
     );
     const page = await Promise.all(read);
     all.push(...page.filter((item) => item !== null));

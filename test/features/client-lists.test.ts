@@ -291,3 +291,13 @@ test('content that runs code, or passes for something else, is refused before an
   expect(await ops.update(id, forged)).toMatchObject({ ov: 1 });
   expect((await ops.getLatest(id))?.item._system).toMatchObject({ ov: 1, functionIds: [] });
 });
+
+test('documents from before the library are listed as version 0', async () => {
+  await ops.model.db.collection('old').insertMany([{ n: 1 }, { n: 2 }]);
+  const old = chronos.with({ tenantId: 'a', collection: 'old' });
+  const { items } = await old.query({}, { sort: { n: 1 }, includeMeta: true });
+  expect(items).toMatchObject([
+    { item: { n: 1, _system: { ov: 0, deleted: false } }, _meta: { ov: 0 } },
+    { item: { n: 2 } },
+  ]);
+});
