@@ -2,14 +2,15 @@ import { performance } from 'node:perf_hooks';
 
 /** From here on a thread has nothing to spare. */
 const BUSY = 0.4;
-/** What uploads take of a thread that has nothing to spare. */
-const SHARE = 0.05;
+/** What uploads take of a thread that others write on, and of one that has nothing to spare. */
+const SHARE = 0.1;
+const BUSY_SHARE = 0.03;
 /** A shorter look at a thread says nothing. */
 const LOOK_MS = 20;
 /** Those who wrote so lately are going on to write. */
-const WRITING_MS = 1_000;
+const WRITING_MS = 500;
 /** Besides taking its document apart, which is measured, an upload keeps the thread about as long again, and so long. */
-const REQUESTS_MS = 1;
+const REQUESTS_MS = 1.5;
 
 /** No upload waits longer for the one before it: that may have taken so long because the process was stopped. */
 const LONGEST_WAIT_MS = 10_000;
@@ -28,9 +29,9 @@ export class SharedThread {
   #wroteAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #isBusy = false;
-  /** When the next upload may begin, where the thread is busy. */
-  #nextAt = 0;
-  /** For how long the last upload kept the thread. */
+  /** When the last upload began. */
+  #beganAt = Number.NEGATIVE_INFINITY;
+  /** For how long it kept the thread. */
   #cost = REQUESTS_MS;
 
   constructor(clock: ThreadClock) {
@@ -42,14 +43,22 @@ export class SharedThread {
     this.#wroteAt = this.#clock.now();
   }
 
+  /** Whether somebody writes, whom uploads yield to. */
+  get isYielding(): boolean {
+    return this.#clock.now() - this.#wroteAt <= WRITING_MS;
+  }
+
   /** For how many milliseconds an upload is to wait. */
   waitMs(): number {
-    return this.#hasNothingToSpare() ? Math.max(0, this.#nextAt - this.#clock.now()) : 0;
+    if (!this.isYielding) return 0;
+    const share = this.#hasNothingToSpare() ? BUSY_SHARE : SHARE;
+    const apart = Math.min(this.#cost / share, LONGEST_WAIT_MS);
+    return Math.max(0, this.#beganAt + apart - this.#clock.now());
   }
 
   /** Told that an upload begins. */
   begins(): void {
-    this.#nextAt = this.#clock.now() + Math.min(this.#cost / SHARE, LONGEST_WAIT_MS);
+    this.#beganAt = this.#clock.now();
   }
 
   /** Told for how long the last upload took to take its document apart. */
@@ -59,7 +68,6 @@ export class SharedThread {
 
   #hasNothingToSpare(): boolean {
     const now = this.#clock.now();
-    if (now - this.#wroteAt > WRITING_MS) return false;
     if (now - this.#lookedAt >= LOOK_MS) {
       this.#isBusy = this.#clock.utilization() > BUSY;
       this.#lookedAt = now;
@@ -85,8 +93,8 @@ function sinceLastLook(): () => number {
 }
 
 /**
- * Lets uploads have what writers leave of the thread: as much as they like while it is idle now and then, a twentieth
- * of its time while writers keep it busy. What waits then is in MongoDB, and loses nothing by that.
+ * Lets uploads have as much of the thread as writers do not feel: a tenth of its time, a thirtieth where writers keep
+ * it busy, and all of it once nobody writes. What waits then is in MongoDB, and loses nothing by that.
  */
 export class Pace {
   readonly #thread: SharedThread;
@@ -106,6 +114,11 @@ export class Pace {
   hurry(isHurried: boolean): void {
     this.#isHurried = isHurried;
     if (isHurried) this.#wake();
+  }
+
+  /** Whether uploads yield to writers at the moment. */
+  get isYielding(): boolean {
+    return !this.#isHurried && this.#thread.isYielding;
   }
 
   /** Waits until the next upload may begin. */
