@@ -1,10 +1,11 @@
 import { canonicalKey } from '../bson/compare.ts';
 import { StorageError } from '../errors.ts';
 import { markRow } from './mark-processed.ts';
+import { NoRoom, StoredMarks } from './mark-stored.ts';
 import { rowsIn } from './outbox.ts';
 import type { Pace } from './pace.ts';
 import { type Row, referring } from './row.ts';
-import { type Known, NoRoom, type Offloading, uploadRow } from './upload-row.ts';
+import { type Known, type Offloading, uploadRow } from './upload-row.ts';
 
 /** Told of each version that has been stored. */
 export type OnStored = (row: Row) => Promise<void>;
@@ -58,10 +59,18 @@ class UploadRun {
   readonly #running = new Set<Promise<void>>();
   readonly #last = new Map<string, Promise<void>>();
   readonly #known = new Map<string, Known[]>();
+  readonly #marks: StoredMarks;
+  #isEnding = false;
 
   constructor(target: Offloading, options: UploadOptions) {
     this.#target = target;
     this.#options = options;
+    this.#marks = new StoredMarks(target, () => this.#hasRoom && options.pace.isYielding);
+  }
+
+  /** Whether more uploads will begin before one of those under way has ended. */
+  get #hasRoom(): boolean {
+    return !this.#isEnding && this.#running.size < UPLOADS_AT_ONCE;
   }
 
   /** Whether object storage does not answer, or as many have failed in a row as are under way at once. */
@@ -84,10 +93,14 @@ class UploadRun {
       .finally(() => void this.#running.delete(upload));
     this.#last.set(key, upload);
     this.#running.add(upload);
-    if (this.#running.size >= UPLOADS_AT_ONCE) await Promise.race(this.#running);
+    if (this.#hasRoom) return;
+    this.#marks.flush();
+    await Promise.race(this.#running);
   }
 
   async ended(): Promise<void> {
+    this.#isEnding = true;
+    this.#marks.flush();
     await Promise.all(this.#running);
   }
 
@@ -96,7 +109,7 @@ class UploadRun {
     this.#known.set(key, ofRun);
     const known = [...ofRun, row.system, ...(await knownBefore(this.#target, row))];
     const started = performance.now();
-    const storing = uploadRow(this.#target, row, known).catch((error: unknown) =>
+    const storing = uploadRow(this.#target, row, known, this.#marks.mark).catch((error: unknown) =>
       withoutRoom(this.#target, row, error),
     );
     this.#options.pace.took(performance.now() - started);

@@ -10,12 +10,12 @@ import { type BlobLocation, type FoundBlob, splitDocument } from '../payload/spl
 import { isRowId } from '../row-id.ts';
 import type { BlobReference, Bson, PayloadReference, RawDocument, SystemFields } from '../types.ts';
 import { isCondemned } from './condemned.ts';
-import { flipState } from './flip-state.ts';
 import { isErased } from './is-erased.ts';
 import type { KeptPaths } from './kept-paths.ts';
+import { type Mark, markStored } from './mark-stored.ts';
 import type { PayloadStores } from './payload-stores.ts';
 import { keysOf, type Referring } from './references.ts';
-import { documentOf, type Row, stillThere, versionOf } from './row.ts';
+import { documentOf, type Row, versionOf } from './row.ts';
 
 type Collection = mongo.Collection<RawDocument>;
 
@@ -53,20 +53,6 @@ interface Stored {
   readonly undo: (kept: ReadonlySet<string>) => Promise<void>;
 }
 
-/** A version has no room in MongoDB for what it refers to once it is stored. It is stored nevertheless. */
-export class NoRoom extends Error {
-  override readonly name = 'NoRoom';
-  readonly refers: Known;
-
-  constructor(refers: Known) {
-    super('The document is too large for what it refers to');
-    this.refers = refers;
-  }
-}
-
-/** `BSONObjectTooLarge`, and what an update says that would make one. */
-const TOO_LARGE: readonly unknown[] = [10334, 17419, 17420];
-
 /** The longest that the payload of a version may be on its way. What has not arrived by then is begun anew. */
 export const UPLOAD_DEADLINE_MS = 30 * 60_000;
 
@@ -81,13 +67,19 @@ export const UPLOAD_DEADLINE_MS = 30 * 60_000;
  *
  * After a crash it is done again from the start, and puts the same under the same keys.
  *
+ * @param mark does the second, together with others
  * @returns what the version refers to; undefined where it is gone
  * @throws NoRoom
  */
-export async function uploadRow(target: Offloading, row: Row, known: readonly Known[]): Promise<Known | undefined> {
+export async function uploadRow(
+  target: Offloading,
+  row: Row,
+  known: readonly Known[],
+  mark: Mark = (stored) => markStored(target, stored),
+): Promise<Known | undefined> {
   const { payload, blobs, repeats, undo } = await store(target, row, known);
   const refers = { payload, blobs };
-  if (await marked(target, row, refers)) {
+  if (await mark({ row, refers })) {
     await removeReplaced(target, row, refers);
     if (!repeats || !(await isCondemned(target, keysOf(refers)))) return refers;
     return repairRow(target, { ...row, system: { ...row.system, state: 'new', payload } });
@@ -203,25 +195,6 @@ export function knownBlob(blob: Pick<FoundBlob, 'path' | 'sha256' | 'length'>, k
 function newLocation({ content }: PayloadStores, address: VersionAddress, { path, text }: FoundBlob): BlobLocation {
   const { blobKey, textKey } = blobKeys({ ...address, path });
   return { contentBucket: content.bucket ?? content.name, blobKey, ...(text === undefined ? {} : { textKey }) };
-}
-
-/** A head may have been superseded while its payload was on its way: then it is a record that is to be marked. */
-async function marked({ head, versions }: Offloading, row: Row, known: Known): Promise<boolean> {
-  const refers = { '_system.payload': known.payload, ...(known.blobs?.length ? { '_system.blobs': known.blobs } : {}) };
-  const update = {
-    $set: { '_system.state': 'new', ...refers },
-    ...('_system.blobs' in refers ? {} : { $unset: { '_system.blobs': 1 } }),
-  } as mongo.UpdateFilter<RawDocument>;
-  for (const one of whereabouts(row)) {
-    const collection = one.isHead ? head : versions;
-    const { matchedCount } = await flipState((options) =>
-      collection.updateOne(stillThere(one), update, options).catch((error: mongo.MongoServerError) => {
-        throw TOO_LARGE.includes(error.code) ? new NoRoom(known) : error;
-      }),
-    );
-    if (matchedCount > 0) return true;
-  }
-  return false;
 }
 
 /** What a version refers to by now; undefined where it is gone. */
