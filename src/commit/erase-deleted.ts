@@ -3,6 +3,7 @@ import { contentOf, finishDeleted } from './erase-document.ts';
 import { type Erasure, erasureKey, heldNotes, noteErasures, passNotes } from './erasures.ts';
 import { requireNoneHeld } from './held.ts';
 import { insertRecords } from './insert-records.ts';
+import { forgetLastLeft } from './last-left.ts';
 import { lastBefore, lastRecords } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import { type PastLife, proofOfErasure, type Stamp } from './stamp.ts';
@@ -47,6 +48,7 @@ export async function eraseDeleted(store: Store, tx: Transaction, deleted: reado
       ends.map((end) => proofOf(store, end)),
     );
   }
+  await forgetLastLeft(store, tx.session, idsOf(ends));
   const held = await heldNotes(store, tx, idsOf(ends));
   const isRolledUp = store.retention?.rollup !== undefined;
   const isLeft = (end: End) => end.objects || isRolledUp || !now.has(end) || held(end.id);

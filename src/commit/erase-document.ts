@@ -14,6 +14,7 @@ import {
 } from './erasures.ts';
 import { requireNoneHeld } from './held.ts';
 import { insertRecords } from './insert-records.ts';
+import { forgetLastLeft } from './last-left.ts';
 import { ensureOperations } from './operations.ts';
 import { lastBefore, lastRecords } from './past-life.ts';
 import { withoutPayload } from './payload-away.ts';
@@ -73,6 +74,7 @@ export async function beginErasure(
     const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
     const versions = (head === undefined ? 0 : 1) + (await eraseNewest(store, tx, id));
     if (store.versioning) await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
+    await forgetLastLeft(store, tx.session, [id]);
     const recordsGone = !store.versioning && versions < AT_ONCE;
     const objects = store.objects !== undefined;
     const key = erasureKey(store, id);

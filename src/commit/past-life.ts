@@ -1,6 +1,7 @@
 import { VersionNotFoundError } from '../errors.ts';
 import type { SystemFields, VersionFields } from '../types.ts';
 import type { Filter } from './captured-write.ts';
+import { lastLeftAmong, touchLastLeft } from './last-left.ts';
 import { idKey } from './pinned-id.ts';
 import type { PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
@@ -8,6 +9,8 @@ import type { Transaction } from './transaction.ts';
 
 interface LastRecord extends VersionFields {
   readonly id: unknown;
+  /** Whether it has left the collection. */
+  readonly hasLeft?: boolean;
 }
 
 /** Where the history of an id ended, if it ever lived. */
@@ -33,8 +36,15 @@ export async function findPastLives(
  * them away, and whoever is second meets a conflict. They are left as they were.
  */
 async function touchLast(store: Store, tx: Transaction, records: readonly LastRecord[]): Promise<void> {
-  const filters = records.map(({ id, ov }) => ({ '_id.id': id, '_id.ov': ov }) as Filter);
+  const stored = records.filter(({ hasLeft }) => hasLeft !== true);
+  const filters = stored.map(({ id, ov }) => ({ '_id.id': id, '_id.ov': ov }) as Filter);
   await touch(store.versions, tx, filters);
+  const left = records.filter((record) => !stored.includes(record));
+  await touchLastLeft(
+    store,
+    tx.session,
+    left.map(({ id }) => id),
+  );
 }
 
 /** The same of heads, for a transaction that adds to their history. */
@@ -56,8 +66,18 @@ export function requireUnerased(store: Store, id: unknown, ov: number, erased: n
   throw new VersionNotFoundError(store.head.collectionName, id, `version ${ov}, which was erased,`);
 }
 
-/** The newest version record of each document. */
+/** The newest version record of each document, be it in the collection or not any more. */
 export async function lastRecords(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<LastRecord[]> {
+  const stored = new Map((await lastStored(store, tx, ids)).map((record) => [idKey(record.id), record]));
+  const left = await lastLeftAmong(store, tx.session, ids);
+  return [...new Map(ids.map((id) => [idKey(id), id]))].flatMap(([key, id]): LastRecord[] => {
+    const [record, gone] = [stored.get(key), left.get(key)];
+    if (gone !== undefined && gone.ov > (record?.ov ?? -1)) return [{ ...gone, id, hasLeft: true }];
+    return record === undefined ? [] : [record];
+  });
+}
+
+function lastStored(store: Store, tx: Transaction, ids: readonly unknown[]): Promise<LastRecord[]> {
   return store.versions
     .aggregate<LastRecord>(
       [

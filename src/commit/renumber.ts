@@ -63,7 +63,7 @@ async function renumberThese(
     const system: SystemFields = systemOf(_system);
     const record = last.get(idKey(_id));
     if (record === undefined || record.ov < system.ov) return [];
-    const { id: _, ...fields } = record;
+    const { id: _, hasLeft: _left, ...fields } = record;
     // Whoever has written the head meanwhile knows better.
     const filter = { _id: { $eq: _id }, _system: _system === undefined ? { $exists: false } : { $eq: _system } };
     return [{ updateOne: { filter: filter as Filter, update: { $set: { _system: continued(system, fields) } } } }];

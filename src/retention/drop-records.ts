@@ -1,4 +1,5 @@
 import { heldAmong } from '../commit/held.ts';
+import { noteLastLeft } from '../commit/last-left.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { tenantOfId } from '../commit/tenant-of-id.ts';
@@ -7,8 +8,9 @@ import type { DueRecord } from './due-records.ts';
 import { type Dropped, noteChange } from './floor.ts';
 
 /**
- * Drops records for good, those of one tenant where tenants share the collection, and notes in the same transaction up to when there is nothing to be read any more.
+ * Drops records for good, and notes in the same transaction up to when there is nothing to be read any more.
  *
+ * @param records of one tenant, where tenants share the collection
  * @returns how many there were
  */
 export async function dropRecords(store: Store, records: readonly DueRecord[]): Promise<number> {
@@ -21,8 +23,10 @@ export async function dropRecords(store: Store, records: readonly DueRecord[]): 
       await noteChange(store, tenantOfId(store, all[0]), session, endOf(records));
       // One of them may have been held since they were found.
       const held = await heldAmong(store, all, session);
-      const ids = records.filter(({ id }) => !held.has(idKey(id))).map(({ id, ov }) => ({ id, ov }));
+      const dropped = records.filter(({ id }) => !held.has(idKey(id)));
+      const ids = dropped.map(({ id, ov }) => ({ id, ov }));
       const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
+      await noteLastLeft(store, session, dropped);
       return deletedCount;
     },
     0,

@@ -1,4 +1,5 @@
 import { heldAmong } from '../commit/held.ts';
+import { noteLastLeft } from '../commit/last-left.ts';
 import type { Store } from '../commit/store.ts';
 import { tenantOfId } from '../commit/tenant-of-id.ts';
 import { inTransaction } from '../commit/transaction.ts';
@@ -35,7 +36,10 @@ export async function rollUp(store: Store, records: readonly DueRecord[]): Promi
       );
       const counts = held.size === 0 && (await keep(store, key, session));
       const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
-      if (counts && deletedCount === records.length) return true;
+      if (counts && deletedCount === records.length) {
+        await noteLastLeft(store, session, records);
+        return true;
+      }
       await session.abortTransaction();
       return false;
     },

@@ -4,7 +4,8 @@ import type { RawDocument } from '../types.ts';
 /**
  * `<collection>_locks`: what is to be known of a collection besides its documents and versions. Records of several kinds
  * are told apart by their `_id`: calls that had an `opId`, erasures, holds, swept objects, places of objects,
- * manifests, what stays of documents in MongoDB, and how far retention has come. Those with `at` go after 30 days.
+ * manifests, what stays of documents in MongoDB, how far retention has come, and the numbers of what has left. Those
+ * with `at` go after 30 days.
  */
 export function locksOf<T extends mongo.Document>(head: mongo.Collection<RawDocument>): mongo.Collection<T> {
   const { db } = head as unknown as { db: mongo.Db };
