@@ -114,6 +114,8 @@ export interface SystemFields {
   restoredFrom?: number;
   deleted?: boolean;
   deletedAt?: Date;
+  /** True on the proof of an erasure of what had been deleted before. */
+  wasDeleted?: boolean;
   /** The version up to which all content was erased. It goes along with the versions that come after. */
   erased?: number;
   /** Absent where the collection has no payload tier. */

@@ -71,7 +71,8 @@ export async function beginErasure(
     if (last === undefined) return undefined;
     await requireNoneHeld(store, [id], tx.session);
     const at = store.clock.now();
-    const proof = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
+    const proved = proofOfErasure(last, { ...stamp, op: 'ERASE', at, cv: tx.numbers?.next() });
+    const proof = head === undefined ? { ...proved, wasDeleted: true } : proved;
     const versions = (head === undefined ? 0 : 1) + (await eraseNewest(store, tx, id));
     if (store.versioning) await insertRecords(store, tx, [tombstoneRecord(store, id, proof)]);
     await forgetLastLeft(store, tx.session, [id]);

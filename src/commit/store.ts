@@ -56,7 +56,7 @@ export interface Store {
 /** Counts versions after they are committed. */
 export interface VersionCounting {
   /** Sees to it that new versions are found quickly. */
-  prepare(): Promise<unknown>;
+  prepare(): Promise<void>;
   /** Tells that there may be new versions. */
   offer(): void;
   /** Counts all versions that are committed by now: before some of them go, and for whoever waits for it. */

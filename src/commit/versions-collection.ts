@@ -35,13 +35,14 @@ export function forgetVersions(store: Store): void {
 
 async function create(store: Store): Promise<boolean> {
   await requirePreconditions(store);
-  await store.counting?.prepare();
   const areNoted = !store.logicalDelete || (!store.versioning && store.objects !== undefined);
   if (areNoted) await ensureOperations(store);
   if (!store.versioning) return prepared(store);
   const { db } = store.versions as unknown as { db: mongo.Db };
   const isNew = await createCollection(db, store.versions.collectionName);
   for (const [keys, options] of versionIndexes(store)) await store.versions.createIndex(keys, options);
+  // Writes do not wait for it: the index may have to wait for a transaction that one of them is part of.
+  store.counting?.prepare().catch(() => undefined);
   await store.payload?.prepare();
   return isNew;
 }

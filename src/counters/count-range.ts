@@ -32,7 +32,8 @@ export async function countRange(
   range: CvRange,
   rules: readonly CountingRule[],
 ): Promise<readonly DayTally[]> {
-  const { inMongo, away } = await rulesHere(store, rules);
+  await store.payload?.kept.known();
+  const { inMongo, away } = rulesHere(store, rules);
   const tallies = new Tallies();
   const stages = [...countedRows(store, range), tallyStage([...inMongo, ...away.map(onlyInMongo)], { totals: true })];
   for await (const counted of store.head.aggregate(stages, { session })) {
@@ -43,9 +44,8 @@ export async function countRange(
 }
 
 /** Those of the rules that count in a collection: a rule for `meta` only where all that it looks at is indexed. */
-export async function rulesHere({ payload }: Store, rules: readonly CountingRule[]): Promise<RulesHere> {
+export function rulesHere({ payload }: Store, rules: readonly CountingRule[]): RulesHere {
   if (payload === undefined) return { inMongo: rules, away: [] };
-  await payload.kept.known();
   const inMongo = rules.filter(({ paths }) => uncovered(payload.kept, paths).length === 0);
   const rest = rules.filter((rule) => !inMongo.includes(rule));
   return { inMongo, away: rest.filter((rule) => rule.scope === 'payload' && !looksAtBlobs(payload, rule)) };

@@ -36,7 +36,7 @@ export function countedRows({ versions, tenantField }: Store, { from, to }: CvRa
     { $set: { '_system.counted': counted(MADE, '$_id.id') } },
   ];
   const deletions = [
-    { $match: { ...inRange, '_system.deleted': true } },
+    { $match: { ...inRange, '_system.deleted': true, '_system.wasDeleted': { $ne: true } } },
     { $set: { last: { id: '$_id.id', ov: { $subtract: ['$_id.ov', 1] } } } },
     { $lookup: { from: coll, localField: 'last', foreignField: '_id', as: 'last' } },
     { $unwind: { path: '$last', preserveNullAndEmptyArrays: true } },

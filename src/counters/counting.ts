@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { counterOf } from '../commit/collection-version.ts';
 import type { Store } from '../commit/store.ts';
+import { ensureVersions } from '../commit/versions-collection.ts';
 import { inSnapshot } from '../history/snapshot.ts';
 import type { Rows } from '../system/rows.ts';
 import { countRange } from './count-range.ts';
@@ -23,7 +24,7 @@ export interface CountingOptions {
 }
 
 /** Versions that are counted in one transaction. */
-const RANGE = 10_000;
+const RANGE = 2_000;
 /** When what could not be counted is tried again. */
 const RETRY_MS = 60_000;
 
@@ -41,7 +42,7 @@ export class Counting {
   readonly #store: Store;
   readonly #options: CountingOptions;
   readonly #facts: CountedFacts;
-  #indexed: Promise<unknown> | undefined;
+  #indexed: Promise<void> | undefined;
   #running: Promise<void> = Promise.resolve();
   #waiting: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -55,13 +56,19 @@ export class Counting {
   }
 
   /** Sees to it that new versions are found quickly. */
-  prepare(): Promise<unknown> {
-    const { head, versions } = this.#store;
-    this.#indexed ??= Promise.all([head, versions].map((one) => one.createIndex(BY_CV, { sparse: true })));
-    this.#indexed.catch(() => {
+  prepare(): Promise<void> {
+    this.#indexed ??= this.#index().catch((error: unknown) => {
       this.#indexed = undefined;
+      throw error;
     });
     return this.#indexed;
+  }
+
+  /** The collection of versions comes into being with its own options before. */
+  async #index(): Promise<void> {
+    await ensureVersions(this.#store, undefined);
+    const { head, versions } = this.#store;
+    await Promise.all([head, versions].map((one) => one.createIndex(BY_CV, { sparse: true })));
   }
 
   /** Has new versions counted before long, without anyone waiting for it. */

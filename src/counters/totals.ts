@@ -38,7 +38,7 @@ export async function readTotals(
   const as = await countedAs(store);
   const tenant = rows?.tenantId ?? null;
   const counts = as === undefined ? [] : await countsOf(store, counters, { as, tenant }, range);
-  const { inMongo, away } = await rulesHere(store, rules);
+  const { inMongo, away } = rulesHere(store, rules);
   const byRule = [...inMongo, ...away].filter(({ mode }) => mode === 'events' || range === undefined);
   const counted = byRule.map(async (rule): Promise<[string, number]> => {
     const isGauge = rule.mode === 'gauge';

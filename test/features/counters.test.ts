@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { mongo } from 'mongoose';
 import { afterAll, expect, test, vi } from 'vitest';
 import { ChronosEntity, ChronosModel, Prop } from '../../decorators/index.ts';
 import type { ChronosConfig, ChronosModelType } from '../../src/index.ts';
@@ -234,6 +235,25 @@ test('what is erased or dropped later stays counted, and a new collection of the
   expect(await totals()).toMatchObject({ created: 0, updated: 0, deleted: 0 });
   await users.create({ n: 4 });
   expect(await totals()).toMatchObject({ created: 1 });
+});
+
+test('a collection that is counted before its first change has its versions indexed as any other', async () => {
+  const { users, Users, totals } = start();
+  await users.create({ n: 1 });
+  await totals();
+  const db = Users.db.db as mongo.Db;
+  const [versions] = await db.listCollections({ name: 'users_ver' }).toArray();
+  expect(versions).toMatchObject({ options: { storageEngine: { wiredTiger: {} } } });
+  const keys = (await db.collection('users_ver').indexes()).map(({ key }) => Object.keys(key).join());
+  expect(keys).toEqual(expect.arrayContaining(['_id.id,_id.ov', '_system.cv']));
+});
+
+test('what was deleted is not deleted once more when it is erased', async () => {
+  const { users, Users, totals } = start();
+  const { id } = await users.create({ n: 1 });
+  await users.delete(id);
+  await Users.hardDelete({ id }, { confirm });
+  expect(await totals()).toMatchObject({ created: 1, deleted: 1 });
 });
 
 test('versions from before counters were configured are counted as well', async () => {
