@@ -1,9 +1,9 @@
 import { PayloadIntegrityError, PayloadMissingError } from '../errors.ts';
 import type { Digest } from '../payload/digest.ts';
 import type { PayloadStore } from '../payload/payload-store.ts';
-import type { SystemFields } from '../types.ts';
 import { readObject } from './is-stored.ts';
 import type { PayloadStores } from './payload-stores.ts';
+import { type Referring, referencesIn } from './references.ts';
 
 /** An object that a version refers to. */
 export interface ReferredObject {
@@ -17,12 +17,8 @@ export interface ReferredObject {
 export type ObjectFault = 'missing-object' | 'damaged-object';
 
 /** The objects that a version refers to. */
-export function objectsOf({ json, content }: PayloadStores, { payload, blobs = [] }: SystemFields): ReferredObject[] {
-  const ofBlobs = blobs.flatMap(({ blobKey, textKey, ...expected }): ReferredObject[] => [
-    { store: content, key: blobKey, expected },
-    ...(textKey === undefined ? [] : [{ store: content, key: textKey, expected: undefined }]),
-  ]);
-  return payload === undefined ? ofBlobs : [{ store: json, key: payload.key, expected: payload }, ...ofBlobs];
+export function objectsOf(stores: PayloadStores, version: Referring): ReferredObject[] {
+  return referencesIn(version).map(({ bucket, key, expected }) => ({ store: stores[bucket], key, expected }));
 }
 
 /**

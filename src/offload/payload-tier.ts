@@ -1,56 +1,45 @@
 import type { mongo } from 'mongoose';
-import { decodeExact, topLevel } from '../bson/exact.ts';
+import { decodeExact } from '../bson/exact.ts';
 import type { Clock } from '../clock.ts';
-import { ConfigError, DocumentTooLargeError, PayloadMissingError, StorageError } from '../errors.ts';
+import { StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
-import { systemOfBytes } from '../system/bookkeeping.ts';
 import { MAJORITY } from '../system/majority.ts';
-import { overwrite } from '../system/overwrite.ts';
-import type { BlobReference, Bson, RawDocument, SystemFields, VersionFields } from '../types.ts';
+import type { BlobReference, Bson, RawDocument, SystemFields } from '../types.ts';
 import { AtOnce } from './at-once.ts';
+import { bringBack } from './bring-back.ts';
 import { type ErasedObjects, eraseObjects, type OwnObjects } from './erase-objects.ts';
 import { type Finish, finishing } from './finishing-cursor.ts';
-import { flipState } from './flip-state.ts';
 import { objectsOf, type ReferredObject } from './inspect-objects.ts';
-import { isErased } from './is-erased.ts';
 import { KeptPaths } from './kept-paths.ts';
 import { LargeDocuments } from './large-documents.ts';
 import { markAgain, partAgain } from './mark-again.ts';
-import { type MarkReport, markAllSuperseded, markDocuments, markDue, markSuperseded } from './mark-processed.ts';
+import { type MarkReport, markDocuments } from './mark-processed.ts';
+import { Marking, type MarkingOptions } from './marking.ts';
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
 import { requireCovered } from './offload-pipeline.ts';
-import { idsIn, OUTBOX_INDEX } from './outbox.ts';
-import { requireOwned, storesOf } from './owner.ts';
+import { OUTBOX_INDEX } from './outbox.ts';
+import { Ownership } from './ownership.ts';
 import { PayloadReader } from './payload-reader.ts';
 import type { PayloadStores } from './payload-stores.ts';
-import { placesOf, recordPlaces } from './places.ts';
-import { type PlanContext, type PresentRow, type ReadPlan, readPlan, wholeFinish } from './read-plan.ts';
-import { inState, type Row, rowOf, stillThere } from './row.ts';
+import { placesOf } from './places.ts';
+import { type PresentRow, presentRow, type ReadRow } from './present-row.ts';
+import { type PlanContext, type ReadPlan, readPlan, wholeFinish } from './read-plan.ts';
+import { rowOf } from './row.ts';
 import { type SweepCounts, type SweepRun, sweepObjects } from './sweep-objects.ts';
 import { type Offloading, UPLOAD_DEADLINE_MS } from './upload-row.ts';
 import { Uploader, type WrittenVersion } from './uploader.ts';
 
 /** How the payloads of a collection are kept. */
-export interface TierOptions {
+export interface TierOptions extends MarkingOptions {
   readonly stores: PayloadStores;
   readonly map: PayloadMap;
   readonly prefix: string;
   readonly tenant?: string | undefined;
-  readonly devShadow?: DevShadow | undefined;
-  /** Whether superseded versions leave MongoDB as soon as they are stored. */
-  readonly allowShadowSkip: boolean;
   readonly batchWindowMs: number;
   readonly ack: 'committed' | 'stored';
   /** What versions refer to that have left the collection. */
   readonly leftOnes?: Offloading['leftOnes'];
-}
-
-/** For how long the whole of a version stays in MongoDB after its payload is stored. */
-export interface DevShadow {
-  readonly ttlHours: number;
-  /** Above it, it goes as soon as it is stored. */
-  readonly maxBytesPerDoc?: number | undefined;
 }
 
 /** The collection the tier is for. */
@@ -65,22 +54,11 @@ export interface TierCollection {
   readonly tenantField?: string | undefined;
 }
 
-/** Puts a row together with what of it is in object storage. */
-type ReadRow = (row: Uint8Array) => Uint8Array | Promise<Uint8Array>;
-
 /** A document that a write has met, of which only a part is in MongoDB. */
 interface Away {
   readonly bytes: Uint8Array;
 }
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-/** For how long a first write waits to hear whose the objects are. */
-const OWNER_DEADLINE_MS = 1_000;
-/** When what object storage did not let be marked is looked at again. */
-const MARK_RETRY_MS = 60_000;
-/** The server's limit for one document. */
-const MAX_DOCUMENT_BYTES = 16_777_216;
 const ACK_DEADLINE_MS = 30_000;
 const FLUSH_DEADLINE_MS = 60_000;
 
@@ -91,14 +69,13 @@ export class PayloadTier {
   /** Documents whose payload is stored before they are committed. */
   readonly large: LargeDocuments;
   readonly #target: Offloading;
-  readonly #clock: Clock;
   readonly #versioning: boolean;
   readonly #options: TierOptions;
   readonly #reader: PayloadReader;
   readonly #uploader: Uploader;
+  readonly #ownership: Ownership;
+  readonly #marking: Marking;
   readonly #putBack = new AtOnce(16);
-  #ownership: Promise<void> | undefined;
-  #markTimer: NodeJS.Timeout | undefined;
 
   constructor(collection: TierCollection, options: TierOptions) {
     const { head, versions, bson, clock, versioning, tenantField } = collection;
@@ -107,22 +84,23 @@ export class PayloadTier {
     const address = { prefix, collection: head.collectionName, tenant };
     const isShared = tenantField !== undefined;
     this.#target = { head, versions, bson, stores, map, kept: this.kept, address, isShared, leftOnes };
-    this.#clock = clock;
     this.#versioning = versioning;
     this.#options = options;
     this.#reader = new PayloadReader(bson, stores);
+    this.#ownership = new Ownership(this.#target);
+    this.#marking = new Marking(this.#target, clock, options);
     this.large = new LargeDocuments(this.#target, {
       whole: (row) => this.whole(row),
-      owned: () => this.#owned(),
+      owned: () => this.#ownership.require(),
       project: async (document, asked) => (await this.#projectedByServer([document], asked))[0]!,
     });
     this.#uploader = new Uploader(this.#target, {
       batchWindowMs,
       isAwaited: options.ack === 'stored',
-      before: () => this.#owned(),
-      onStored: (row) => this.#onStored(row),
-      onUploaded: (ids) => this.#onUploaded(ids),
-      onIdle: () => this.#markLater(),
+      before: () => this.#ownership.require(),
+      onStored: (row) => this.#marking.onStored(row),
+      onUploaded: (ids) => this.#marking.onUploaded(ids),
+      onIdle: () => this.#marking.later(),
     });
   }
 
@@ -134,9 +112,8 @@ export class PayloadTier {
     await Promise.all(collections.map((one) => one.createIndex(keys, options)));
     await this.kept.refresh();
     if (this.kept.isLacking) await this.kept.widen(async () => !(await this.#hasProcessed()));
-    // What was on record has gone where the collection was dropped.
-    this.#ownership = undefined;
-    await this.#ownedSoon();
+    this.#ownership.forget();
+    await this.#ownership.requireSoon();
     this.drain();
   }
 
@@ -199,7 +176,7 @@ export class PayloadTier {
    */
   async flush(deadlineMs = FLUSH_DEADLINE_MS): Promise<void> {
     await this.#within(deadlineMs, this.#uploader.hurry(), { committed: false });
-    await this.#markWhatIsDue();
+    await this.#marking.now();
   }
 
   /** Version records as they are to come back into the collection, which keeps more than when they left it. */
@@ -235,30 +212,8 @@ export class PayloadTier {
    *
    * @param read puts a row together
    */
-  async present(row: Uint8Array, read: ReadRow = (one) => this.whole(one)): Promise<PresentRow | undefined> {
-    let current = row;
-    for (;;) {
-      try {
-        return { row: current, document: await read(current) };
-      } catch (error) {
-        if (!(error instanceof PayloadMissingError)) throw error;
-        const next = await this.#byNow(current);
-        if (next === undefined) return undefined;
-        if (Buffer.compare(next, current) === 0) throw error;
-        current = next;
-      }
-    }
-  }
-
-  /** What has become of a row whose objects are missing: itself, where nothing tells that they may be. */
-  async #byNow(row: Uint8Array): Promise<Uint8Array | undefined> {
-    const { bson, head } = this.#target;
-    if (topLevel(bson, row, '_id') === undefined) return row;
-    const { until }: VersionFields = systemOfBytes(bson, row);
-    const one = rowOf(bson, row, until === undefined);
-    if (this.#versioning) return (await isErased(this.#target, one)) ? undefined : row;
-    const next = await head.findOne({ _id: { $eq: one.id as never } }, { raw: true, readPreference: 'primary' });
-    return next === null ? undefined : (next as unknown as Uint8Array);
+  present(row: Uint8Array, read: ReadRow = (one) => this.whole(one)): Promise<PresentRow | undefined> {
+    return presentRow(this.#target, this.#versioning, row, read);
   }
 
   /**
@@ -267,29 +222,18 @@ export class PayloadTier {
    * @throws DocumentTooLargeError for one that has no room there beside what it refers to
    */
   async bringBack(documents: readonly Away[], session: mongo.ClientSession | undefined): Promise<void> {
-    const { bson, head } = this.#target;
-    const options = session === undefined ? MAJORITY : { session };
     const one = async ({ bytes }: Away) => {
       const present = await this.present(bytes);
-      // It is another version by now, which whoever comes again meets.
-      if (present?.row !== bytes) return;
-      const whole = inState(bson, present.document, 'new');
-      const row = rowOf(bson, bytes, true);
-      if (whole.length > MAX_DOCUMENT_BYTES) throw new DocumentTooLargeError(head.collectionName, row.id);
-      const filter = stillThere(row);
-      const put = (flip: object) =>
-        overwrite(head, filter, decodeExact(bson, whole) as RawDocument, { ...options, ...flip });
-      // In a transaction a refusal is the end of it.
-      await (session === undefined ? flipState(put) : put({}));
+      // Otherwise it is another version by now, which whoever comes again meets.
+      if (present?.row === bytes) await bringBack(this.#target, present, session);
     };
     if (session === undefined) await Promise.all(documents.map((document) => this.#putBack.run(() => one(document))));
     else for (const document of documents) await one(document);
   }
 
   /** Marks the versions that were written so many hours ago as processed. */
-  async markByTtl(hours: number, dryRun: boolean): Promise<MarkReport> {
-    const until = new Date(this.#clock.now().getTime() - hours * HOUR_MS);
-    return { itemsProcessed: await markDue(this.#target, until, dryRun), dryRun };
+  markByTtl(hours: number, dryRun: boolean): Promise<MarkReport> {
+    return this.#marking.byTtl(hours, dryRun);
   }
 
   /** Marks all stored versions of one document as processed. */
@@ -320,7 +264,7 @@ export class PayloadTier {
   /** Removes all objects of a document's versions up to `ov`, and forgets what was read of them. */
   async erase(id: unknown, ov: number, only?: OwnObjects): Promise<ErasedObjects> {
     this.#reader.forget();
-    await this.#owned();
+    await this.#ownership.require();
     return eraseObjects(this.#target, id, ov, only);
   }
 
@@ -358,65 +302,6 @@ export class PayloadTier {
   /** A cursor that gives what a plan makes of its rows. */
   finishing<C extends mongo.FindCursor | mongo.AggregationCursor>(cursor: C, finish: Finish | undefined): C {
     return finish === undefined ? cursor : finishing(this.#target.bson, cursor, finish);
-  }
-
-  async #onStored({ id, system, bytes }: Row): Promise<void> {
-    const { devShadow } = this.#options;
-    if (devShadow?.maxBytesPerDoc === undefined || bytes.length <= devShadow.maxBytesPerDoc) return;
-    await markDocuments(this.#target, [id], (row) => row.system.ov === system.ov, false);
-  }
-
-  /** A version that was stored before it was superseded is told by the one after it, or by the deletion. */
-  async #onUploaded(ids: readonly unknown[]): Promise<void> {
-    if (this.#options.allowShadowSkip) await markSuperseded(this.#target, ids);
-  }
-
-  /**
-   * Sees to it, once, that no other database has its objects under the same keys.
-   *
-   * @throws ConfigError; StorageError
-   */
-  #owned(signal?: AbortSignal): Promise<void> {
-    this.#ownership ??= this.#own(signal).catch((error: unknown) => {
-      this.#ownership = undefined;
-      throw error;
-    });
-    return this.#ownership;
-  }
-
-  async #own(signal: AbortSignal | undefined): Promise<void> {
-    await recordPlaces(this.#target);
-    for (const store of storesOf(this.#target)) await requireOwned(this.#target, store, signal);
-  }
-
-  /** Writes do not wait for object storage that does not answer: nothing is stored there before it has. */
-  async #ownedSoon(): Promise<void> {
-    await this.#owned(AbortSignal.timeout(OWNER_DEADLINE_MS)).catch((error: unknown) => {
-      if (error instanceof ConfigError) throw error;
-    });
-  }
-
-  async #markWhatIsDue(): Promise<void> {
-    const { devShadow, allowShadowSkip } = this.#options;
-    if (allowShadowSkip) await markAllSuperseded(this.#target);
-    if (devShadow === undefined) return;
-    await this.markByTtl(devShadow.ttlHours, false);
-    for await (const _ of idsIn(this.#target, 'new', undefined, 1)) return this.#markLater();
-  }
-
-  /** What has been stored now is due in as long as it stays. */
-  #markLater(): void {
-    const { devShadow, allowShadowSkip } = this.#options;
-    if (devShadow === undefined && !allowShadowSkip) return;
-    const dueInMs = devShadow === undefined ? DAY_MS : devShadow.ttlHours * HOUR_MS;
-    this.#markIn(Math.min(Math.max(dueInMs, 1_000), DAY_MS));
-  }
-
-  #markIn(ms: number): void {
-    this.#markTimer ??= setTimeout(() => {
-      this.#markTimer = undefined;
-      this.#markWhatIsDue().catch(() => this.#markIn(MARK_RETRY_MS));
-    }, ms).unref();
   }
 
   async #within(

@@ -7,6 +7,7 @@ import { isProcessed } from '../system/bookkeeping.ts';
 import { hideInProjection, isAggregationSlice, isExclusion } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { Finish } from './finishing-cursor.ts';
+import type { PresentRow } from './present-row.ts';
 import { type PlainProjection, plainProjection, projected } from './project.ts';
 
 /** How a read is carried out on documents of which some may be in MongoDB only in part. */
@@ -15,12 +16,6 @@ export interface ReadPlan {
   readonly projection: RawDocument | undefined;
   /** Makes of its answer what the caller asked for; undefined where that is the same. */
   readonly finish: Finish | undefined;
-}
-
-/** A row, and all of its document. */
-export interface PresentRow {
-  readonly row: Uint8Array;
-  readonly document: Uint8Array;
 }
 
 /** What a plan takes to be carried out. */

@@ -1,15 +1,33 @@
 import type { mongo } from 'mongoose';
+import type { Digest } from '../payload/digest.ts';
 import { BY_ID } from '../system/version-indexes.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
+import type { PayloadStores } from './payload-stores.ts';
 import type { Offloading } from './upload-row.ts';
 
 /** What a version refers to. */
 export type Referring = Pick<SystemFields, 'payload' | 'blobs'>;
 
-/** The keys of all objects that a version refers to. */
-export function keysOf({ payload, blobs = [] }: Referring): string[] {
-  const ofBlobs = blobs.flatMap(({ blobKey, textKey }) => (textKey === undefined ? [blobKey] : [blobKey, textKey]));
-  return payload === undefined ? ofBlobs : [payload.key, ...ofBlobs];
+/** An object that a version refers to. */
+interface Reference {
+  readonly bucket: keyof PayloadStores;
+  readonly key: string;
+  /** What was stored; undefined for texts, which are made of their blob. */
+  readonly expected: Digest | undefined;
+}
+
+/** All objects that a version refers to. */
+export function referencesIn({ payload, blobs = [] }: Referring): Reference[] {
+  const ofBlobs = blobs.flatMap(({ blobKey, textKey, ...expected }): Reference[] => [
+    { bucket: 'content', key: blobKey, expected },
+    ...(textKey === undefined ? [] : [{ bucket: 'content', key: textKey, expected: undefined } as const]),
+  ]);
+  return payload === undefined ? ofBlobs : [{ bucket: 'json', key: payload.key, expected: payload }, ...ofBlobs];
+}
+
+/** The keys of them. */
+export function keysOf(version: Referring): string[] {
+  return referencesIn(version).map(({ key }) => key);
 }
 
 /**
