@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { constants, type Dirent } from 'node:fs';
+import { constants } from 'node:fs';
 import {
   type FileHandle,
   link,
@@ -17,11 +17,11 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { PayloadMissingError, StorageError } from '../../errors.ts';
-import { piecesOf, rangeOf } from '../byte-stream.ts';
+import { rangeOf } from '../byte-stream.ts';
 import { checkedBytes, checkedStream } from '../check-digest.ts';
-import { type Digest, RunningDigest } from '../digest.ts';
+import type { Digest } from '../digest.ts';
 import { existsAlready } from '../object-exists.ts';
-import { assertKeyPrefix, assertObjectKey, compareKeys } from '../object-key.ts';
+import { assertKeyPrefix, assertObjectKey } from '../object-key.ts';
 import type {
   CallOptions,
   GetOptions,
@@ -35,6 +35,9 @@ import type {
   PutOptions,
 } from '../payload-store.ts';
 import { presignTtl } from '../presign-ttl.ts';
+import { hasCode, isMissing, unlessMissing } from './file-errors.ts';
+import { keysBelow } from './keys-below.ts';
+import { syncDirectories, writeSynced } from './synced-file.ts';
 
 /** Holds files that are being written. No key begins with a dot. */
 const WORK = '.partial';
@@ -240,27 +243,6 @@ export class FilePayloadStore implements PayloadStore {
 const MOVE_ATTEMPTS = 10;
 const TRANSIENT = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'EBUSY', 'ENOSPC', 'EDQUOT', 'EIO']);
 
-async function writeSynced(
-  path: string,
-  body: Uint8Array | AsyncIterable<Uint8Array>,
-  signal: AbortSignal | undefined,
-): Promise<Digest> {
-  const digest = new RunningDigest();
-  const file = await open(path, 'wx');
-  try {
-    for await (const piece of piecesOf(body)) {
-      signal?.throwIfAborted();
-      digest.add(piece);
-      await file.writeFile(piece);
-    }
-    signal?.throwIfAborted();
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  return digest.end();
-}
-
 async function readPart(file: FileHandle, start: number, end: number, signal: AbortSignal | undefined) {
   const bytes = Buffer.alloc(end - start);
   for (let at = 0; at < bytes.length; ) {
@@ -277,51 +259,6 @@ async function emptied(file: FileHandle): Promise<Readable> {
   return Readable.from([]);
 }
 
-/** Syncs a directory, and those above it up to the one in which the first new one was made. */
-async function syncDirectories(directory: string, firstMade: string | undefined): Promise<void> {
-  const last = firstMade === undefined ? directory : dirname(firstMade);
-  for (let path = directory; ; path = dirname(path)) {
-    await syncDirectory(path);
-    if (path === last || path === dirname(path)) return;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  // Windows cannot sync directories, and keeps renames without it.
-  if (process.platform === 'win32') return;
-  const directory = await open(path, 'r').catch(unlessMissing);
-  if (directory === undefined) return;
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-interface Bounds {
-  readonly prefix: string;
-  readonly after: string | undefined;
-}
-
-/** The keys of all files below a directory, in order. Directories that can hold none of them are not read. */
-async function* keysBelow(directory: string, base: string, bounds: Bounds): AsyncGenerator<string> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(noEntries);
-  const paths = entries
-    .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isFile()))
-    .map((entry) => ({ name: entry.name, path: base + entry.name + (entry.isDirectory() ? '/' : '') }));
-  for (const { name, path } of paths.sort((a, b) => compareKeys(a.path, b.path))) {
-    if (!mayHold(path, bounds)) continue;
-    if (path.endsWith('/')) yield* keysBelow(join(directory, name), path, bounds);
-    else yield path;
-  }
-}
-
-function mayHold(path: string, { prefix, after }: Bounds): boolean {
-  const inPrefix = path.startsWith(prefix) || (path.endsWith('/') && prefix.startsWith(path));
-  const isAfter = after === undefined || compareKeys(path, after) > 0 || (path.endsWith('/') && after.startsWith(path));
-  return inPrefix && isAfter;
-}
-
 async function factsOf(key: string, path: string): Promise<ObjectFacts | undefined> {
   const facts = await lstat(path).catch(unlessMissing);
   return facts?.isFile() === true ? { key, length: facts.size, modified: facts.mtime } : undefined;
@@ -331,23 +268,7 @@ function fileNameOf(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1);
 }
 
-function isMissing(error: unknown): boolean {
-  return hasCode(error, 'ENOENT');
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (!isMissing(error)) throw error;
-}
-
 function noNames(error: unknown): string[] {
-  return unlessMissing(error) ?? [];
-}
-
-function noEntries(error: unknown): Dirent[] {
   return unlessMissing(error) ?? [];
 }
 

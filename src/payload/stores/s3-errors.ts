@@ -48,6 +48,11 @@ export function isNotFound(error: unknown): boolean {
   return statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket';
 }
 
+/** What is not there needs no deleting. */
+export function unlessNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+}
+
 /** An error of the SDK as one of ours: without what it holds of addresses, headers and credentials. */
 export function translated({ store, key }: S3Request, error: Error): Error {
   if (!isFromStorage(error)) return error;

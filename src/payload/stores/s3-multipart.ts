@@ -4,7 +4,7 @@ import { PayloadMissingError } from '../../errors.ts';
 import { type Digest, RunningDigest } from '../digest.ts';
 import type { PutOptions, SweepInterruptedOptions } from '../payload-store.ts';
 import type { S3Connection } from './s3-connection.ts';
-import { isNotFound, type S3Request } from './s3-errors.ts';
+import { type S3Request, unlessNotFound } from './s3-errors.ts';
 import { IF_ABSENT, objectSettings } from './s3-settings.ts';
 import { allowance } from './timed-body.ts';
 
@@ -128,9 +128,7 @@ async function abort({ connection, store, bucket }: S3Bucket, key: string, uploa
     request,
     async ({ sdk, client }) => {
       const command = new sdk.AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId });
-      await client.send(command, { abortSignal: connection.deadline(undefined) }).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
+      await client.send(command, { abortSignal: connection.deadline(undefined) }).catch(unlessNotFound);
     },
     undefined,
   );

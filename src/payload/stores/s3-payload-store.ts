@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
-import { StorageError } from '../../errors.ts';
 import { partsOf } from '../byte-stream.ts';
 import { checkedBytes, checkedStream } from '../check-digest.ts';
 import { type Digest, digestOf } from '../digest.ts';
-import { assertKeyPrefix, assertObjectKey, compareKeys } from '../object-key.ts';
+import { assertKeyPrefix, assertObjectKey } from '../object-key.ts';
 import type {
   CallOptions,
   DeleteOptions,
@@ -21,13 +20,12 @@ import type {
 } from '../payload-store.ts';
 import { presignTtl } from '../presign-ttl.ts';
 import { missingPackage, S3Connection } from './s3-connection.ts';
-import { isNotFound, statusOf, translated } from './s3-errors.ts';
-import { abortUploads, putInParts } from './s3-multipart.ts';
+import { statusOf, translated, unlessNotFound } from './s3-errors.ts';
+import { abortUploads, putInParts, type S3Bucket } from './s3-multipart.ts';
 import type { S3Options } from './s3-options.ts';
 import { IF_ABSENT, objectSettings } from './s3-settings.ts';
+import { deleteVersions, listVersions } from './s3-versions.ts';
 import { allowance, watched } from './timed-body.ts';
-
-const DELETE_ATTEMPTS = 10;
 
 /** Keeps objects in a bucket of an S3-compatible service. */
 export class S3PayloadStore implements PayloadStore {
@@ -50,8 +48,7 @@ export class S3PayloadStore implements PayloadStore {
     const first = (await parts.next()).value as Uint8Array;
     const second = first.length < this.#connection.partSize ? undefined : (await parts.next()).value;
     if (second === undefined) return this.#putWhole(key, first, options);
-    const target = { connection: this.#connection, store: this.name, bucket: this.bucket, key, options };
-    return putInParts(target, [first, second], parts);
+    return putInParts({ ...this.#target, key, options }, [first, second], parts);
   }
 
   async get(key: string, options: GetOptions = {}): Promise<Uint8Array> {
@@ -86,13 +83,17 @@ export class S3PayloadStore implements PayloadStore {
 
   async delete(key: string, options: DeleteOptions = {}): Promise<void> {
     assertObjectKey(key);
-    if (options.allVersions === true) return this.#deleteVersions(key, options);
-    await this.#deleteOne(key, undefined, options);
+    if (options.allVersions === true) return deleteVersions(this.#target, key, options);
+    await this.#run(key, options, async (abortSignal) => {
+      const { sdk, client } = await this.#connection.load();
+      const command = new sdk.DeleteObjectCommand({ Bucket: this.bucket, Key: key });
+      await client.send(command, { abortSignal }).catch(unlessNotFound);
+    });
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ObjectPage> {
     assertKeyPrefix(prefix);
-    if (options.allVersions === true) return this.#listVersions(prefix, options);
+    if (options.allVersions === true) return listVersions(this.#target, prefix, options);
     const { after, limit = 1000 } = options;
     return this.#run(undefined, options, async (abortSignal) => {
       const { sdk, client } = await this.#connection.load();
@@ -132,7 +133,11 @@ export class S3PayloadStore implements PayloadStore {
 
   /** Aborts uploads in parts that were begun before an instant and not completed. */
   async sweepInterrupted(before: Date, options: SweepInterruptedOptions = {}): Promise<number> {
-    return abortUploads({ connection: this.#connection, store: this.name, bucket: this.bucket }, before, options);
+    return abortUploads(this.#target, before, options);
+  }
+
+  get #target(): S3Bucket {
+    return { connection: this.#connection, store: this.name, bucket: this.bucket };
   }
 
   #run<T>(key: string | undefined, { signal }: CallOptions, attempt: (abortSignal: AbortSignal) => Promise<T>) {
@@ -201,113 +206,6 @@ export class S3PayloadStore implements PayloadStore {
       throw translated({ store: this.name, key }, error as Error);
     }
   }
-
-  async #deleteOne(key: string, versionId: string | undefined, options: CallOptions): Promise<void> {
-    await this.#run(key, options, async (abortSignal) => {
-      const { sdk, client } = await this.#connection.load();
-      const version = versionId === undefined ? {} : { VersionId: versionId };
-      const command = new sdk.DeleteObjectCommand({ Bucket: this.bucket, Key: key, ...version });
-      await client.send(command, { abortSignal }).catch(unlessNotFound);
-    });
-  }
-
-  async #deleteVersions(key: string, options: CallOptions): Promise<void> {
-    const deleted = new Set<string>();
-    let again = 0;
-    for (let versions = await this.#versionsOf(key, options); versions.length > 0; ) {
-      // In a bucket without versions somebody may have put the object once more.
-      if (versions.every((version) => deleted.has(version)) && ++again === DELETE_ATTEMPTS)
-        throw this.#undeletable(key);
-      for (const version of versions) {
-        await this.#deleteOne(key, version, options).catch((error: unknown) =>
-          this.#unlessRetained(key, version, error),
-        );
-        deleted.add(version);
-      }
-      versions = await this.#versionsOf(key, options);
-    }
-  }
-
-  #undeletable(key: string): StorageError {
-    const message = `Cannot delete all versions of ${key} in the ${this.name}: those that were deleted are still there`;
-    return new StorageError({ message, store: this.name, key, retryable: true });
-  }
-
-  /** The versions of an object and the markers of its deletions; `null` is that of a bucket without versions. */
-  async #versionsOf(key: string, options: CallOptions): Promise<string[]> {
-    const { entries } = await this.#versionPage(key, {}, options);
-    return entries.filter((version) => version.Key === key).map(({ VersionId }) => VersionId ?? 'null');
-  }
-
-  /** Each key once, with what is known of its newest version. */
-  async #listVersions(prefix: string, { after, limit = 1000, ...options }: ListOptions): Promise<ObjectPage> {
-    const objects = new Map<string, ObjectFacts>();
-    let next: VersionMarker | undefined = after === undefined ? {} : { KeyMarker: after };
-    while (next !== undefined && objects.size < limit) {
-      const page = await this.#versionPage(prefix, next, options);
-      for (const { Key: key = '', Size: length = 0, LastModified: modified = new Date(0) } of page.entries) {
-        // Some services begin with the marker itself.
-        if (after !== undefined && compareKeys(key, after) <= 0) continue;
-        const known = objects.get(key);
-        if (known === undefined || known.modified < modified) objects.set(key, { key, length, modified });
-      }
-      next = page.next;
-    }
-    const inOrder = [...objects.values()].sort((a, b) => compareKeys(a.key, b.key)).slice(0, limit);
-    const isLast = next === undefined && inOrder.length === objects.size;
-    return { objects: inOrder, next: isLast ? undefined : inOrder.at(-1)?.key };
-  }
-
-  /** Versions and markers; those of a key may go on beyond the page. */
-  #versionPage(prefix: string, from: VersionMarker, options: CallOptions) {
-    return this.#run(undefined, options, async (abortSignal) => {
-      const { sdk, client } = await this.#connection.load();
-      const command = new sdk.ListObjectVersionsCommand({ Bucket: this.bucket, Prefix: prefix, ...from });
-      const answer = await client.send(command, { abortSignal });
-      const { Versions = [], DeleteMarkers = [], NextKeyMarker, NextVersionIdMarker } = answer;
-      const entries: readonly VersionEntry[] = [...Versions, ...DeleteMarkers];
-      // Without a marker that moves on the same page would come for ever.
-      const isStuck = NextKeyMarker === from.KeyMarker && NextVersionIdMarker === from.VersionIdMarker;
-      const isLast = answer.IsTruncated !== true || !NextKeyMarker || isStuck;
-      const version = NextVersionIdMarker ? { VersionIdMarker: NextVersionIdMarker } : {};
-      return { entries, next: isLast ? undefined : { KeyMarker: NextKeyMarker, ...version } };
-    });
-  }
-
-  /** A refusal to delete a version does not say why: its retention does. */
-  async #unlessRetained(key: string, version: string, error: unknown): Promise<void> {
-    if (!(error instanceof StorageError) || error.retryable) throw error;
-    const { sdk, client } = await this.#connection.load();
-    const position = { Bucket: this.bucket, Key: key, VersionId: version };
-    const [retention, hold] = await Promise.all([
-      client.send(new sdk.GetObjectRetentionCommand(position)).catch(() => undefined),
-      client.send(new sdk.GetObjectLegalHoldCommand(position)).catch(() => undefined),
-    ]);
-    const until = retention?.Retention?.RetainUntilDate;
-    const isHeld = hold?.LegalHold?.Status === 'ON';
-    if (until === undefined && !isHeld) throw error;
-    throw new StorageError({
-      message: `Cannot delete ${key} in the ${this.name}: it is retained ${isHeld ? 'by a legal hold' : `until ${until?.toISOString()}`}`,
-      store: this.name,
-      key,
-      retryable: false,
-      retained: true,
-      cause: error,
-    });
-  }
-}
-
-interface VersionMarker {
-  readonly KeyMarker?: string | undefined;
-  readonly VersionIdMarker?: string | undefined;
-}
-
-/** A version of an object, or the marker of a deletion. */
-interface VersionEntry {
-  readonly Key?: string | undefined;
-  readonly VersionId?: string | undefined;
-  readonly Size?: number | undefined;
-  readonly LastModified?: Date | undefined;
 }
 
 /** The body, whose connection may rest while its reader is busy: `watched` looks after it from here on. */
@@ -324,10 +222,6 @@ function signWith(request: unknown, { sha256 }: Digest): void {
 
 function expectedOf({ expected, range }: GetOptions): Digest | undefined {
   return range === undefined ? expected : undefined;
-}
-
-function unlessNotFound(error: unknown): undefined {
-  if (!isNotFound(error)) throw error;
 }
 
 function unlessBeyondEnd(error: unknown): undefined {
