@@ -4,8 +4,8 @@ import { beginErasure, contentOf, type Erased, finishErasures } from '../commit/
 import { countResults, erasuresUnderWay } from '../commit/erasures.ts';
 import { areSomeHeld, requireNoneHeld } from '../commit/held.ts';
 import type { Store } from '../commit/store.ts';
+import { requireConfirmed } from '../confirmed.ts';
 import { effectiveOptions } from '../context.ts';
-import { ConfigError } from '../errors.ts';
 import { keptRecords } from '../retention/kept-records.ts';
 import { shownId } from '../row-id.ts';
 import type { Attribution } from '../types.ts';
@@ -71,7 +71,7 @@ export async function hardDelete(
   ids?: IdRange,
 ): Promise<HardDeleteReport> {
   const { dryRun = false, onProgress, actor, reason } = options;
-  if (!dryRun && options.confirm !== true) throw unconfirmed(store);
+  requireConfirmed(`erase documents of ${store.head.collectionName}`, options);
   await requireNoTargetHeld(store, target);
   const run = new Run(dryRun);
   const total = onProgress === undefined ? 0 : await countTargets(store, target);
@@ -175,10 +175,4 @@ async function* idsOf(store: Store, filter: Filter): AsyncGenerator<unknown> {
   const inOrder = { sort: { _id: 1 }, hint: { _id: 1 }, batchSize: BATCH } as const;
   const heads = store.head.find(filter, { ...inOrder, projection: { _id: 1 }, raw: true });
   for await (const bytes of heads) yield topLevel(store.bson, bytes as unknown as Uint8Array, '_id');
-}
-
-function unconfirmed({ head }: Store): ConfigError {
-  return new ConfigError({
-    message: `Cannot erase documents of ${head.collectionName} without being sure: give confirm: true, or dryRun: true to see what would go`,
-  });
 }

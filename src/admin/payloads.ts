@@ -1,5 +1,6 @@
 import { finishedDeleted } from '../commit/erase-document.ts';
 import type { Store } from '../commit/store.ts';
+import { requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
@@ -39,19 +40,17 @@ export async function markItem(store: Store, id: unknown, options: MarkOptions =
   return (await confirmed(store, options).mark(id, options.dryRun === true)) > 0;
 }
 
-/** @throws ConfigError that says what cannot be done, where all of the collection stays in MongoDB */
+/** @throws ConfigError that says what (`sweep the objects of users`) cannot be done, where all of the collection stays in MongoDB */
 export function requirePayload({ payload }: Store, what: string): PayloadTier {
   if (payload !== undefined) return payload;
   throw new ConfigError({
-    message: `${what}: its payloads are not kept in object storage. Apply the plugin with payload`,
+    message: `Cannot ${what}: its payloads are not kept in object storage. Apply the plugin with payload`,
   });
 }
 
-function confirmed(store: Store, { confirm, dryRun }: MarkOptions): PayloadTier {
-  const what = `Cannot mark versions of ${store.head.collectionName} as processed`;
+function confirmed(store: Store, options: MarkOptions): PayloadTier {
+  const what = `mark versions of ${store.head.collectionName} as processed`;
   const payload = requirePayload(store, what);
-  if (confirm === true || dryRun === true) return payload;
-  throw new ConfigError({
-    message: `${what} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to count them`,
-  });
+  requireConfirmed(what, options);
+  return payload;
 }

@@ -2,6 +2,7 @@ import { finishErasures } from '../commit/erase-document.ts';
 import { erasuresUnderWay } from '../commit/erasures.ts';
 import { ensureOperations } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
+import { requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
 import type { SweepCounts } from '../offload/sweep-objects.ts';
 import { requirePayload } from './payloads.ts';
@@ -40,15 +41,11 @@ const MAX_LISTED = 1_000;
  * @param tenant limits it to one of the tenants that share the collection
  */
 export async function sweep(store: Store, options: SweepOptions = {}, tenant?: string): Promise<SweepReport> {
-  const { confirm = false, dryRun = false, graceMs = GRACE_MS, onProgress = () => undefined } = options;
-  const what = `Cannot sweep the objects of ${store.head.collectionName}`;
+  const { dryRun = false, graceMs = GRACE_MS, onProgress = () => undefined } = options;
+  const what = `sweep the objects of ${store.head.collectionName}`;
   const payload = requirePayload(store, what);
-  if (!confirm && !dryRun) {
-    throw new ConfigError({
-      message: `${what} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to see what would go`,
-    });
-  }
-  if (!(graceMs >= 0)) throw new ConfigError({ message: `${what}: graceMs has to be a number from 0` });
+  requireConfirmed(what, options);
+  if (!(graceMs >= 0)) throw new ConfigError({ message: `Cannot ${what}: graceMs has to be a number from 0` });
   const keys: string[] = [];
   const onOrphan = (key: string) => void (keys.length < MAX_LISTED && keys.push(key));
   if (!dryRun) {

@@ -3,6 +3,7 @@ import { ensureOperations } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
 import type { RollupOptions } from '../config/options.ts';
+import { requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
 import { tenantOf } from '../row-id.ts';
 import type { Rows } from '../system/rows.ts';
@@ -64,12 +65,13 @@ const WAIT_MS = LEASE_MS + 250;
  */
 export async function applyRetention(
   store: Store,
-  { confirm, dryRun = false, onProgress }: RetentionOptions = {},
+  options: RetentionOptions = {},
   ids?: Rows['allIds'],
   waitMs = WAIT_MS,
 ): Promise<RetentionReport> {
+  const { dryRun = false, onProgress } = options;
   const due = dueOf(store);
-  if (confirm !== true && !dryRun) throw unconfirmed(store);
+  requireConfirmed(`take versions of ${store.head.collectionName} away`, options);
   await ensureVersions(store, undefined);
   await ensureOperations(store);
   const tenant = tenantOf(ids?.$gte);
@@ -150,10 +152,4 @@ function dueOf({ retention = {}, clock, head }: Store): Due {
 
 function highestOf({ byAge, byCount }: Due): Date {
   return (byCount?.until ?? byAge) as Date;
-}
-
-function unconfirmed({ head }: Store): ConfigError {
-  return new ConfigError({
-    message: `Cannot take versions of ${head.collectionName} away unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to count them`,
-  });
 }

@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import { heldAmong } from '../commit/held.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
+import { requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
 import { endOf } from './drop-records.ts';
 import { noteChange } from './floor.ts';
@@ -34,19 +35,15 @@ export interface DropManifestsReport {
 export async function dropManifests(
   store: Store,
   before: Date,
-  { confirm, dryRun = false }: DropManifestsOptions = {},
+  options: DropManifestsOptions = {},
   tenant?: string,
 ): Promise<DropManifestsReport> {
-  if (confirm !== true && !dryRun) {
-    throw new ConfigError({
-      message: `Cannot drop manifests of ${store.head.collectionName} unless it is confirmed. Pass { confirm: true }, or { dryRun: true } to count versions`,
-    });
-  }
+  const { dryRun = false } = options;
+  const what = `drop manifests of ${store.head.collectionName}`;
+  requireConfirmed(what, options);
   // Compared with anything else, no end would be too late.
   if (!(before instanceof Date) || Number.isNaN(before.getTime())) {
-    throw new ConfigError({
-      message: `Cannot drop manifests of ${store.head.collectionName}: expected { before } to be a valid Date`,
-    });
+    throw new ConfigError({ message: `Cannot ${what}: expected { before } to be a valid Date` });
   }
   let dropped = 0;
   for (const manifest of await manifestsOf(store, { tenant })) {

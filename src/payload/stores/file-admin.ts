@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ConfigError } from '../../errors.ts';
+import { requireConfirmed } from '../../confirmed.ts';
 import type { EnsureBucketsOptions, EnsuredBuckets, S3Connectivity, SpacesValidation } from './s3-admin.ts';
 import type { StorageAdmin } from './storage-admin.ts';
 
@@ -32,9 +32,7 @@ export class FileAdmin implements StorageAdmin {
   /** @throws ConfigError where directories are to be made and `confirm` is not true */
   async ensureBucketsExist(options: EnsureBucketsOptions = {}): Promise<EnsuredBuckets> {
     const creates = options.createIfMissing === true && options.dryRun !== true;
-    if (creates && options.confirm !== true) {
-      throw new ConfigError({ message: 'Cannot create buckets without confirm: true. Look with dryRun: true first' });
-    }
+    if (creates) requireConfirmed('create buckets', options);
     const ensured = ROLES.map(async (role) => {
       const exists = await this.#exists(role);
       if (!exists && creates) await mkdir(join(this.#basePath, role), { recursive: true });

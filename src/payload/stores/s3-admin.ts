@@ -1,4 +1,5 @@
-import { ConfigError, StorageError } from '../../errors.ts';
+import { requireConfirmed } from '../../confirmed.ts';
+import { StorageError } from '../../errors.ts';
 import type { CallOptions } from '../payload-store.ts';
 import type { BucketNames, S3BucketsOptions } from './s3-buckets.ts';
 import { S3Connection } from './s3-connection.ts';
@@ -103,11 +104,9 @@ export class S3Admin {
    * @throws ConfigError where buckets are to be created and `confirm` is not true; nothing was created
    */
   async ensureBucketsExist(options: EnsureBucketsOptions = {}): Promise<EnsuredBuckets> {
-    const { confirm = false, createIfMissing = false, dryRun = false } = options;
+    const { createIfMissing = false, dryRun = false } = options;
     const creates = createIfMissing && !dryRun;
-    if (creates && confirm !== true) {
-      throw new ConfigError({ message: 'Cannot create buckets without confirm: true. Look with dryRun: true first' });
-    }
+    if (creates) requireConfirmed('create buckets', options);
     const bucketStatuses: BucketStatus[] = [];
     for (const [bucket, roles] of this.#roles()) {
       const exists = await this.#exists(bucket, options);
