@@ -1,8 +1,7 @@
 import type { Model } from 'mongoose';
-import type { Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { outcomeOf } from '../commit/once.ts';
-import { ConfigError, RouteMismatchError } from '../errors.ts';
+import { RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import { type RestoreCollectionOptions, type RestoreReport, restoreCollection } from '../restore/restore-collection.ts';
@@ -32,6 +31,7 @@ import {
 } from './hard-delete.ts';
 import type { StoredFile } from './history-file.ts';
 import { type ImportOptions, type ImportReport, importHistory } from './import-history.ts';
+import { castFilter, requireMeant } from './model-filter.ts';
 import { type FlushOptions, flush, type MarkOptions, markByTtl, markItem } from './payloads.ts';
 import { type RecoverReport, recover } from './recover.ts';
 import { safeTime } from './safe-time.ts';
@@ -296,34 +296,4 @@ function erasureTargets(administered: Administered, target: HardDeleteTarget): E
     return { filter: castFilter(administered.model, target.filter) };
   }
   return { ids: ('ids' in target ? target.ids : [target.id]).map((id) => administered.cast(id)) };
-}
-
-/**
- * A condition that is undefined, or that `strictQuery` leaves out, would have more documents erased than are meant.
- *
- * @throws ConfigError
- */
-function requireMeant(model: Model<unknown>, filter: Readonly<Record<string, unknown>>): void {
-  const cast = modelFilter(model, filter);
-  const lost = Object.keys(filter).find((key) => filter[key] === undefined || !(key in cast));
-  if (lost === undefined) return;
-  throw new ConfigError({
-    message: `Cannot erase documents of ${model.modelName}: the condition for ${lost} is undefined, or its schema does not know it`,
-  });
-}
-
-/** A filter as it is sent to the server: that of the model, narrowed to its part of the collection. */
-function castFilter(model: Model<unknown>, filter?: Readonly<Record<string, unknown>>): Filter {
-  const own = modelFilter(model, filter);
-  const rows = rowsOf(model);
-  return rows === undefined ? own : (rows.filter(own) as Filter);
-}
-
-/** A filter as the model's own queries have it: cast by the schema, and narrowed to the discriminator of the model. */
-export function modelFilter(model: Model<unknown>, filter: Readonly<Record<string, unknown>> = {}): Filter {
-  const cast = model.find().cast(model as never, { ...filter }) as Filter;
-  const { discriminatorMapping: mapping } = model.schema as unknown as {
-    discriminatorMapping?: { key: string; value: unknown; isRoot: boolean };
-  };
-  return mapping === undefined || mapping.isRoot ? cast : { ...cast, [mapping.key]: mapping.value };
 }

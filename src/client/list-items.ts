@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { modelFilter } from '../admin/administration.ts';
+import { modelFilter } from '../admin/model-filter.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError, NotFoundError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';

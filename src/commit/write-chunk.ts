@@ -16,13 +16,14 @@ import { keepDeleted, keepSuperseded } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { requireWhole } from './payload-away.ts';
 import { idKey, pinnedTo } from './pinned-id.ts';
+import { updateArgument } from './sendable-change.ts';
 import { nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { type PreImage, preImage } from './version-record.ts';
 import { withOperators } from './write-at-once.ts';
 import { type Settled, writeGroup } from './write-group.ts';
-import { checkExpected, takeBack, updateArgument, writeSingle } from './write-single.ts';
+import { checkExpected, takeBack, writeSingle } from './write-single.ts';
 
 /** Writes documents as they were read, each with its version record, in the transaction that read them. */
 export async function writeChunk(

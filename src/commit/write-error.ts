@@ -1,5 +1,5 @@
 import type { BulkItem } from './captured-write.ts';
-import { updateArgument } from './write-single.ts';
+import { updateArgument } from './sendable-change.ts';
 
 /** What the server says of one refused member of a bulk write. */
 export interface WriteErrorFields {

@@ -12,11 +12,12 @@ import { isDecidable, type Verdict } from './no-change.ts';
 import { needsPayload, requireWhole } from './payload-away.ts';
 import { idKey, pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
+import { resolved, updateArgument, withSystem } from './sendable-change.ts';
 import { nextSystem, type Stamp } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { type PreImage, preImage } from './version-record.ts';
-import { checkExpected, judged, resolved, stampOf, takeBack, updateArgument, withSystem } from './write-single.ts';
+import { checkExpected, judged, stampOf, takeBack } from './write-single.ts';
 
 export type GroupableWrite = CapturedUpdate | CapturedDelete;
 

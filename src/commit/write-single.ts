@@ -4,11 +4,10 @@ import { kindOf } from '../bson/kind.ts';
 import { OptimisticLockError } from '../errors.ts';
 import { hideInProjection } from '../system/hide.ts';
 import { overwrite } from '../system/overwrite.ts';
-import type { ChronosWriteOptions, RawDocument, SystemFields } from '../types.ts';
+import type { ChronosWriteOptions, RawDocument } from '../types.ts';
 import {
   type CapturedDelete,
   type CapturedUpdate,
-  type Change,
   type Filter,
   type Outcome,
   returnsDocument,
@@ -23,6 +22,7 @@ import { findPastLife } from './past-life.ts';
 import { isAway, needsPayload, requireWhole } from './payload-away.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results, unchangedCount } from './results.ts';
+import { resolved, updateArgument, withIdOnInsert, withSystem, withSystemOnInsert } from './sendable-change.ts';
 import { insertedSystem, nextSystem, type PastLife, type Stamp, tombstone } from './stamp.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
@@ -200,49 +200,6 @@ function namesId(condition: unknown): boolean {
   return Object.entries(condition as object).some(([key, value]) => key === '_id' || namesId(value));
 }
 
-/** A change that is worked out from the document becomes the replacement it amounts to, or nothing. */
-export function resolved(change: Change, pre: PreImage): SendableChange | undefined {
-  if (change.form !== 'computed') return change;
-  const document = change.compute(pre.bytes);
-  return document === undefined ? undefined : { form: 'replacement', document: document as RawDocument };
-}
-
-export function withSystem(change: SendableChange, system: SystemFields): SendableChange {
-  switch (change.form) {
-    case 'operators':
-      return { form: 'operators', spec: { ...change.spec, $set: { ...change.spec.$set, _system: system } } };
-    case 'pipeline':
-      return { form: 'pipeline', stages: [...change.stages, { $set: { _system: { $literal: system } } }] };
-    case 'replacement':
-      return { form: 'replacement', document: replacementWith(change.document, system) };
-  }
-}
-
-function withSystemOnInsert(change: SendableChange, system: SystemFields): SendableChange {
-  if (change.form !== 'operators') return withSystem(change, system);
-  return {
-    form: 'operators',
-    spec: { ...change.spec, $setOnInsert: { ...change.spec.$setOnInsert, _system: system } },
-  };
-}
-
-/** A change that gives the document it inserts an id. */
-function withIdOnInsert(change: SendableChange, id: unknown): SendableChange {
-  switch (change.form) {
-    case 'operators':
-      return { form: 'operators', spec: { ...change.spec, $setOnInsert: { ...change.spec.$setOnInsert, _id: id } } };
-    case 'pipeline':
-      return { form: 'pipeline', stages: [...change.stages, { $set: { _id: { $ifNull: ['$_id', id] } } }] };
-    case 'replacement':
-      return { form: 'replacement', document: { _id: id, ...change.document } };
-  }
-}
-
-function replacementWith(document: RawDocument | Map<string, unknown>, system: SystemFields): RawDocument {
-  if (document instanceof Map) return new Map([...document, ['_system', system]]) as unknown as RawDocument;
-  return { ...document, _system: system };
-}
-
 async function takenBackIfUnchanged(store: Store, tx: Transaction, pre: PreImage): Promise<boolean> {
   const filter: Filter = { _id: { $eq: pre.id } as never };
   const post = (await store.head.findOne(filter, { session: tx.session, raw: true })) as unknown as Uint8Array;
@@ -280,18 +237,6 @@ function callUpdate(
     updateArgument(change),
     options,
   );
-}
-
-/** What the driver's update methods take as their second argument. */
-export function updateArgument(change: SendableChange): unknown {
-  switch (change.form) {
-    case 'operators':
-      return change.spec;
-    case 'pipeline':
-      return change.stages;
-    case 'replacement':
-      return change.document;
-  }
 }
 
 function callDelete(store: Store, tx: Transaction, write: CapturedDelete, filter: Filter): Promise<unknown> {

@@ -1,5 +1,4 @@
 import type { mongo } from 'mongoose';
-import { canonicalKey } from '../bson/compare.ts';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
@@ -7,6 +6,7 @@ import { preparing } from '../offload/finishing-cursor.ts';
 import { checkPipeline, checkPipelineOnceKnown, type KeptOf } from '../offload/offload-pipeline.ts';
 import { showsSystem } from '../system/show.ts';
 import type { Instant, RawDocument } from '../types.ts';
+import { distinctUnder, distinctValues } from './distinct-values.ts';
 import { collectionVersionOf, dateOf, isCollectionVersion, type Point } from './instant.ts';
 import { both, headCurrentAt } from './interval.ts';
 import { PastCursor } from './past-cursor.ts';
@@ -127,7 +127,9 @@ export class PastReader {
     const values = await this.#retained(query, options.session ?? undefined, (callers) =>
       inSnapshot(this.#store, callers, read),
     );
-    return shared.collation === undefined ? differing(values) : this.#differingUnder(shared, values);
+    if (shared.collation === undefined) return distinctValues(values);
+    const { db } = versions as unknown as { db: mongo.Db };
+    return distinctUnder(db, shared, values);
   }
 
   aggregate(pipeline: readonly RawDocument[], options: DriverOptions): mongo.AggregationCursor {
@@ -212,16 +214,6 @@ export class PastReader {
     };
   }
 
-  /** What is the same under a collation only the server can tell. */
-  async #differingUnder(shared: PastQuery['shared'], values: readonly unknown[]): Promise<unknown[]> {
-    const { db } = this.#store.versions as unknown as { db: mongo.Db };
-    const groups = db.aggregate(
-      [{ $documents: values.map((value) => ({ value: { $literal: value } })) }, { $group: { _id: '$value' } }],
-      shared,
-    );
-    return (await groups.toArray()).map(({ _id }) => _id as unknown);
-  }
-
   #queryOf(filter: Filter, options: DriverOptions): PastQuery {
     const { sort, projection, fields, skip, limit, hint } = options as {
       sort?: unknown;
@@ -297,14 +289,4 @@ function aggregateInTransaction(): ConfigError {
     message:
       'Cannot aggregate as of a past instant in a transaction: the server has no $unionWith there. Read with asOf(at).find(), or aggregate outside of the transaction',
   });
-}
-
-/** The first of each value. */
-function differing(values: readonly unknown[]): unknown[] {
-  const byKey = new Map<string, unknown>();
-  for (const value of values) {
-    const key = canonicalKey(value);
-    if (!byKey.has(key)) byKey.set(key, value);
-  }
-  return [...byKey.values()];
 }
