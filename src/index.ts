@@ -23,6 +23,7 @@ export type { VersionReadOptions } from './api/versioned-model.ts';
 export type { EnrichOptions, RestoreTarget, VersionWriteOptions } from './api/write-versions.ts';
 export type { Admin } from './client/admin.ts';
 export type { BackupFacts, BackupReport } from './client/backups.ts';
+export type { ItemWriteOptions } from './client/checked-by.ts';
 export { Chronos, type CloseOptions, type CollectionRoute } from './client/chronos.ts';
 export type { CounterTotals, TotalsOptions } from './client/counters.ts';
 export { initChronos } from './client/init-chronos.ts';
@@ -36,7 +37,6 @@ export type {
   Created,
   Deleted,
   EnrichItemOptions,
-  ItemWriteOptions,
   Restored,
   Updated,
   Written,

@@ -48,6 +48,7 @@ export interface Administered {
   point(at: Instant): Point;
   /** @throws VersioningDisabledError where there is no past */
   requireVersioning(operation: string): void;
+  requireOneOf(operation: string, target: object, names: readonly string[]): void;
 }
 
 /** The instant a collection is restored to. */
@@ -208,6 +209,7 @@ export function administration(administered: Administered): AdministrationStatic
   return {
     async restoreCollection(target, options = {}) {
       administered.requireVersioning('restore');
+      administered.requireOneOf('restore', target, ['at', 'cv']);
       const point = administered.point('cv' in target ? target : target.at);
       const committer = await administered.committer();
       const filter = castFilter(model, options.filter);

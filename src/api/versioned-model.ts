@@ -71,6 +71,15 @@ export class VersionedModel {
     requireVersioning({ versioning, head: { collectionName: this.model.collection.name } }, operation);
   }
 
+  /** @throws ConfigError where a target says nothing, something else, or two things that may not be the same */
+  requireOneOf(operation: string, target: object, names: readonly string[]): void {
+    const [name = '', ...more] = Object.keys(target ?? {});
+    if (more.length === 0 && names.includes(name)) return;
+    throw new ConfigError({
+      message: `Cannot ${operation} ${this.model.modelName}: expected one of ${names.join(', ')} to say which version`,
+    });
+  }
+
   /** An id as the schema has it, and as it is stored. */
   cast(id: unknown): unknown {
     const path = this.model.schema.path('_id') as { cast?: (value: unknown) => unknown } | undefined;

@@ -88,6 +88,7 @@ export class WriteVersions {
     target: RestoreTarget,
     session: DriverOptions['session'],
   ): Promise<StoredVersion> {
+    this.#versioned.requireOneOf('restore a document of', target, ['ov', 'at', 'cv']);
     const which = 'ov' in target ? target.ov : this.#versioned.point('cv' in target ? target : target.at);
     return requireVersion(store, id, which, session);
   }

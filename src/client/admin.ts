@@ -18,7 +18,9 @@ import type { Health, HealthOptions } from '../tenancy/health.ts';
 import type { PlaceStorage, Registry } from '../tenancy/registry.ts';
 import type { Attribution } from '../types.ts';
 import { type BackupFacts, type BackupReport, Backups } from './backups.ts';
+import { checkedFilter } from './checked-filter.ts';
 import type { CollectionRoute } from './chronos.ts';
+import { Items } from './items.ts';
 
 /** What is done to collections by those who look after them. */
 export class Admin {
@@ -53,11 +55,11 @@ export class Admin {
    * await chronos.admin.hardDelete({ key: 'runtime-tenant-a', collection: 'users' }, { id }, { confirm: true });
    */
   async hardDelete(
-    { collection, ...route }: CollectionRoute,
+    route: CollectionRoute,
     target: HardDeleteTarget,
     options?: HardDeleteOptions,
   ): Promise<HardDeleteReport> {
-    return this.#model({ collection, ...route }).hardDelete(target, options);
+    return this.#model(route).hardDelete(this.#checkedTarget(route, target), options);
   }
 
   /**
@@ -70,7 +72,7 @@ export class Admin {
 
   /** The same for all versions of one document. */
   async markItemAsProcessed(route: CollectionRoute, id: unknown, options: MarkOptions): Promise<boolean> {
-    return this.#model(route).markItemAsProcessed(id, options);
+    return this.#model(route).markItemAsProcessed(this.#idIn(route, id), options);
   }
 
   /** Removes the objects of a collection that nothing refers to. See `Model.sweep`. */
@@ -102,12 +104,12 @@ export class Admin {
    * await chronos.admin.hold({ tenantId: 'a', collection: 'users' }, id, { actor: 'legal', reason: 'case 7' });
    */
   async hold(route: CollectionRoute, id: unknown, attribution?: Attribution): Promise<void> {
-    return this.#model(route).hold(id, attribution);
+    return this.#model(route).hold(this.#idIn(route, id), attribution);
   }
 
   /** @returns whether the document was held */
   async releaseHold(route: CollectionRoute, id: unknown): Promise<boolean> {
-    return this.#model(route).releaseHold(id);
+    return this.#model(route).releaseHold(this.#idIn(route, id));
   }
 
   /**
@@ -157,6 +159,18 @@ export class Admin {
   /** The backups of a collection, in the order of their keys. */
   async listBackups(route: CollectionRoute): Promise<BackupFacts[]> {
     return this.#backups(route).list();
+  }
+
+  /** An id that got lost on the way must not pass for one of which there is no document. */
+  #idIn({ collection, ...route }: CollectionRoute, id: unknown): unknown {
+    return new Items(this.#registry.modelOf(collection, route), false).requireId(id);
+  }
+
+  #checkedTarget(route: CollectionRoute, target: HardDeleteTarget): HardDeleteTarget {
+    if ('id' in target) return { id: this.#idIn(route, target.id) };
+    if ('ids' in target) return { ids: target.ids.map((id) => this.#idIn(route, id)) };
+    // One that is left out finds nothing, and must not become one that finds all.
+    return target.filter === undefined ? target : { filter: checkedFilter(target.filter) };
   }
 
   #backups(route: CollectionRoute): Backups {

@@ -1,6 +1,6 @@
 import { type Verbs, verbsBehind } from '../api/install-api.ts';
 import type { AnyModel } from '../capture/install.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, NotFoundError } from '../errors.ts';
 import { atPlace } from '../tenancy/at-place.ts';
 
 /** The documents of a collection at a place: its model, and what stands behind that. */
@@ -41,6 +41,13 @@ export class Items {
       if ((error as Error).name === 'CastError') return undefined;
       throw error;
     }
+  }
+
+  /** The same. @throws NotFoundError for an id that no document can have */
+  requireId(given: unknown): unknown {
+    const id = this.idOf(given);
+    if (id === undefined) throw new NotFoundError(this.model.collection.collectionName, given);
+    return id;
   }
 }
 

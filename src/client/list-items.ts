@@ -109,11 +109,11 @@ function instantName(point: Point | undefined): string {
   return point instanceof Date ? ` at ${point.toISOString()}` : ` at cv ${point.cv}`;
 }
 
-const OF_BOOKKEEPING: Readonly<Record<string, string>> = {
-  updatedAt: '_system.updatedAt',
-  insertedAt: '_system.insertedAt',
-  createdAt: '_system.insertedAt',
-};
+const OF_BOOKKEEPING: ReadonlyMap<string, string> = new Map([
+  ['updatedAt', '_system.updatedAt'],
+  ['insertedAt', '_system.insertedAt'],
+  ['createdAt', '_system.insertedAt'],
+]);
 
 function sortKeysOf({ model }: Items, sort: ItemListOptions['sort'] = {}): SortKey[] {
   const keys = Object.entries(sort).map(([path, order]): SortKey => {
@@ -121,7 +121,7 @@ function sortKeysOf({ model }: Items, sort: ItemListOptions['sort'] = {}): SortK
     if (direction === undefined || !isPath(path)) {
       throw new ConfigError({ message: 'Cannot sort like this: expected paths with 1 or -1, such as { name: 1 }' });
     }
-    return { path: isOwn(model, path) ? path : (OF_BOOKKEEPING[path] ?? path), direction };
+    return { path: isOwn(model, path) ? path : (OF_BOOKKEEPING.get(path) ?? path), direction };
   });
   if (keys.length > MAX_SORT_KEYS)
     throw new ConfigError({ message: `Cannot sort by more than ${MAX_SORT_KEYS} paths` });

@@ -3,6 +3,7 @@ import type { ChronosModelType } from '../api/model-type.ts';
 import type { RestoreTarget } from '../api/write-versions.ts';
 import type { RestoreCollectionOptions, RestoreReport } from '../restore/restore-collection.ts';
 import type { Actor, Instant, RawDocument } from '../types.ts';
+import { checkedBy, type ItemWriteOptions } from './checked-by.ts';
 import { checkedFilter } from './checked-filter.ts';
 import type { Item } from './item.ts';
 import type { Items } from './items.ts';
@@ -15,7 +16,6 @@ import {
   deleteItem,
   type EnrichItemOptions,
   enrichItem,
-  type ItemWriteOptions,
   type Restored,
   restoreItem,
   type Updated,
@@ -129,7 +129,8 @@ export class Operations<T extends object = RawDocument> {
   /** Takes the collection back to its state as of an instant. See `Model.restoreCollection`. */
   async restoreCollection(target: CollectionTarget, options: RestoreCollectionOptions = {}): Promise<RestoreReport> {
     const { filter } = options;
-    const checked = filter === undefined ? options : { ...options, filter: checkedFilter(filter) };
-    return this.model.restoreCollection(target, checked);
+    const { actor, reason } = checkedBy(options);
+    const checked = filter === undefined ? {} : { filter: checkedFilter(filter) };
+    return this.model.restoreCollection(target, { ...options, actor, reason, ...checked });
   }
 }

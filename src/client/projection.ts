@@ -26,14 +26,14 @@ export class Projection {
 }
 
 /**
- * Checks what a caller asks for; undefined where that is everything.
+ * Checks what a caller asks for; undefined where that is everything. The id and the bookkeeping are told anyway, whole.
  *
  * @throws ConfigError for what are no paths
  */
 export function projectionOf(paths: readonly string[] | undefined): Projection | undefined {
   if (paths === undefined) return undefined;
   if (Array.isArray(paths) && paths.length <= MAX_PATHS && paths.every(isPath)) {
-    return new Projection(paths.filter((path) => path !== '_id' && path !== '_system'));
+    return new Projection(paths.filter((path) => !/^(_id|_system)(\.|$)/.test(path)));
   }
   throw new ConfigError({
     message: `Cannot use this projection: expected a list of at most ${MAX_PATHS} paths, such as ['email', 'address.city']`,

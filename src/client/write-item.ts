@@ -2,7 +2,9 @@ import type { RestoreTarget, EnrichOptions as VersionEnrichOptions } from '../ap
 import { type EffectiveOptions, runWithWriteOptions } from '../context.ts';
 import { ConfigError, NotFoundError, OptimisticLockError } from '../errors.ts';
 import { findVersion } from '../history/find-version.ts';
-import type { Attribution, ChronosWriteOptions, RawDocument, SystemFields } from '../types.ts';
+import { isPlainObject } from '../plain-object.ts';
+import type { Attribution, RawDocument, SystemFields } from '../types.ts';
+import { checkedBy, type ItemWriteOptions } from './checked-by.ts';
 import { checkedData } from './checked-data.ts';
 import { shownItemId } from './item.ts';
 import { checkedOv, type Items } from './items.ts';
@@ -37,14 +39,14 @@ export interface Restored extends Updated {
   readonly restoredFrom?: number;
 }
 
-/** Who writes, why, and upon which version. */
-export type ItemWriteOptions = Attribution & Pick<ChronosWriteOptions, 'functionId' | 'expectedOv'>;
 export type EnrichItemOptions = ItemWriteOptions & Pick<VersionEnrichOptions, 'includeDeleted'>;
 
-export async function createItem(items: Items, data: unknown, by: Attribution): Promise<Created> {
+export async function createItem(items: Items, data: unknown, given: Attribution): Promise<Created> {
   const { model } = items;
-  const { _id: given, _system, ...content } = checkedData(`create a document of ${model.modelName}`, data);
-  const id = newId(items, given);
+  const { actor, reason } = checkedBy(given);
+  const by = { actor, reason };
+  const { _id, _system, ...content } = checkedData(`create a document of ${model.modelName}`, data);
+  const id = newId(items, _id);
   const document = { _id: id, ...(await withBlobs(items, undefined, content)) };
   const system = items.areSchemaless
     ? await versionOf(items, id, by, async () => {
@@ -57,16 +59,16 @@ export async function createItem(items: Items, data: unknown, by: Attribution): 
 /** The whole of the document becomes `data`; its id, and when it was inserted, stay. */
 export async function updateItem(items: Items, id: unknown, data: unknown, by: ItemWriteOptions): Promise<Updated> {
   const { model } = items;
-  checkedOv(by.expectedOv);
+  const checked = checkedBy(by);
   const { _id: given, _system, ...content } = checkedData(`update a document of ${model.modelName}`, data);
-  const own = requireId(items, id);
+  const own = items.requireId(id);
   if (given !== undefined && shownItemId(items.idOf(given)) !== shownItemId(own)) {
     throw new ConfigError({
       message: `Cannot update a document of ${model.modelName} by one of another _id. Leave _id out`,
     });
   }
   const document = await withBlobs(items, own, content);
-  const system = await versionOf(items, own, { ...by, always: true }, async () => {
+  const system = await versionOf(items, own, { ...checked, always: true }, async () => {
     if (items.areSchemaless) await model.collection.replaceOne({ _id: own } as never, document as never);
     else await model.replaceOne({ _id: own }, document as never, { runValidators: true });
   });
@@ -74,9 +76,9 @@ export async function updateItem(items: Items, id: unknown, data: unknown, by: I
 }
 
 export async function deleteItem(items: Items, id: unknown, by: ItemWriteOptions): Promise<Deleted> {
-  checkedOv(by.expectedOv);
-  const own = requireId(items, id);
-  const system = await versionOf(items, own, by, async () => {
+  const checked = checkedBy(by);
+  const own = items.requireId(id);
+  const system = await versionOf(items, own, checked, async () => {
     await items.model.deleteOne({ _id: own });
   });
   return { ...written(own, system), deletedAt: system.deletedAt as Date };
@@ -88,14 +90,13 @@ export async function enrichItem(
   patch: unknown,
   options: EnrichItemOptions,
 ): Promise<Updated> {
-  const own = requireId(items, id);
+  const own = items.requireId(id);
   const patches = [patch].flat().map((one) => checkedData(`enrich a document of ${items.model.modelName}`, one));
-  const { actor, reason, functionId, includeDeleted } = options;
-  const expectedOv = checkedOv(options.expectedOv);
-  const by = { actor, reason, functionId, expectedOv, includeDeleted, deadlineMs: DEADLINE_MS };
+  const { includeDeleted } = options;
+  const by = { ...checkedBy(options), includeDeleted, deadlineMs: DEADLINE_MS };
   const whole = await Promise.all(patches.map((one) => withBlobs(items, own, one)));
   const made = await items.run(() => items.verbs.writing.madeByEnrich(own, whole, by));
-  const system = made ?? (await unchanged(items, own, expectedOv));
+  const system = made ?? (await unchanged(items, own, by.expectedOv));
   return { ...written(own, system), updatedAt: system.updatedAt as Date };
 }
 
@@ -105,13 +106,11 @@ export async function restoreItem(
   target: RestoreTarget,
   options: ItemWriteOptions,
 ): Promise<Restored> {
-  const { actor, reason, functionId } = options;
-  const expectedOv = checkedOv(options.expectedOv);
-  if ('ov' in target) checkedOv(target.ov ?? Number.NaN);
-  const own = requireId(items, id);
-  const by = { actor, reason, functionId, expectedOv, deadlineMs: DEADLINE_MS };
+  const by = { ...checkedBy(options), deadlineMs: DEADLINE_MS };
+  if (isPlainObject(target) && 'ov' in target) checkedOv(target.ov ?? Number.NaN);
+  const own = items.requireId(id);
   const made = await items.run(() => items.verbs.writing.madeByRestore(own, target, by));
-  const system = made ?? (await unchanged(items, own, expectedOv));
+  const system = made ?? (await unchanged(items, own, by.expectedOv));
   const { restoredFrom } = made ?? {};
   const from = restoredFrom === undefined ? {} : { restoredFrom };
   return { ...written(own, system), updatedAt: system.updatedAt as Date, ...from };
@@ -137,13 +136,6 @@ function newId({ model }: Items, given: unknown): unknown {
   throw new ConfigError({
     message: `Cannot create a document of ${model.modelName} with an _id: ids are made. Leave it out`,
   });
-}
-
-/** @throws NotFoundError for an id that no document can have */
-function requireId(items: Items, given: unknown): unknown {
-  const id = items.idOf(given);
-  if (id === undefined) throw new NotFoundError(items.model.collection.collectionName, given);
-  return id;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { DatabaseType, Tier } from '../types.ts';
 import type { ShapedConfig, ShapedDatabase } from './config-schema.ts';
+import { hostsOf } from './connection-string.ts';
 import { problemOfDatabaseName } from './database-name.ts';
 import { findOverlaps } from './database-overlap.ts';
 import { fillTemplate, isTemplate, problemOfTemplate } from './database-template.ts';
@@ -205,16 +206,10 @@ const ILL_FORMED = 'is no well-formed id: letters, digits, _ and -, at most 38, 
 /** One connection for each connection string, however often it is given: its key are the servers it names. */
 function connectionFor(mongoUri: string, known: Connections): string {
   for (const [key, uri] of known) if (uri === mongoUri) return key;
-  const servers = serversOf(mongoUri);
+  const servers = hostsOf(mongoUri).join();
   const key = known.has(servers) ? `${servers}#${known.size}` : servers;
   known.set(key, mongoUri);
   return key;
-}
-
-/** The servers of a connection string, without credentials and options. */
-function serversOf(mongoUri: string): string {
-  const authority = /^[^/]+\/\/([^/?]*)/.exec(mongoUri)?.[1] ?? '';
-  return authority.slice(authority.lastIndexOf('@') + 1);
 }
 
 /** A list of servers and nothing else: one runtime database, spread over them by hash. */

@@ -14,8 +14,8 @@ export function requireCollectionName(name: unknown): asserts name is string {
       message: 'Cannot use this collection: its name must be a string of 1 to 200 characters, without $',
     });
   }
-  if (!RESERVED.test(name)) return;
+  if (!RESERVED.test(name) && !(name in Object.prototype)) return;
   throw new ConfigError({
-    message: `Cannot use the collection ${JSON.stringify(name)}: names like it are those of what the library keeps. Give it another`,
+    message: `Cannot use the collection ${JSON.stringify(name)}: names like it are those of what the library keeps, or of what every object has. Give it another`,
   });
 }

@@ -15,6 +15,7 @@ import type { StorageAdmin } from '../payload/stores/storage-admin.ts';
 import { rowsOf } from '../system/rows.ts';
 import type { RouteContext } from '../types.ts';
 import { type Backend, backendsOf } from './backends.ts';
+import { requireCollectionName } from './collection-name.ts';
 import { Connections } from './connections.ts';
 import { Counters } from './counters.ts';
 import { Directory, requireTenantId } from './directory.ts';
@@ -113,6 +114,7 @@ export class Registry implements ModelSource {
   /** The place of a collection, and the object storage it uses. Throws as {@link model} does. */
   storageOf(collection: string, route: RouteContext): PlaceStorage {
     const place = this.#place(undefined, { ...route, collection });
+    requireCollectionName(collection);
     this.#requireOpen();
     return { place, buckets: this.#stores.bucketsAt(place), admin: this.#stores.adminAt(place) };
   }
