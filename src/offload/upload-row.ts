@@ -142,7 +142,7 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   for (const { reference, found: blob } of fresh) {
     const { blobKey, textKey, contentType } = reference;
     put.push([stores.content, blobKey]);
-    const digest = await stores.content.put(blobKey, blob.bytes, { contentType, signal });
+    const digest = await stores.content.put(blobKey, blob.bytes, { contentType, signal, digest: blob });
     requireSame(stores.content, blobKey, digest, reference);
     if (textKey === undefined || blob.text === undefined) continue;
     put.push([stores.content, textKey]);
@@ -154,7 +154,7 @@ async function store(target: Offloading, row: Row, known: readonly Known[]): Pro
   const payload = before ?? { key: itemKey(repeatsBlobs ? beside(address, blobs) : address), ...facts };
   if (before === undefined) {
     put.push([stores.json, payload.key]);
-    const options = { contentType: 'application/json', contentEncoding: facts.encoding, signal };
+    const options = { contentType: 'application/json', contentEncoding: facts.encoding, signal, digest: facts };
     requireSame(stores.json, payload.key, await stores.json.put(payload.key, bytes, options), facts);
   }
   const undo = async (kept: ReadonlySet<string>) => {

@@ -8,6 +8,8 @@ import { type Digest, digestOf } from './digest.ts';
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
 
+/** Higher ones take twice the time or more, and save a tenth at most. */
+const LEVEL = 3;
 /** Below this, the object's own headers weigh more than what compression saves. */
 const WORTH_COMPRESSING = 1024;
 /** What compression must leave at most. */
@@ -31,7 +33,7 @@ export interface EncodedBody extends BodyFacts {
  */
 export async function encodeBody(bson: Bson, document: Uint8Array): Promise<EncodedBody> {
   const json = Buffer.from(toStoredJson(bson, document), 'utf8');
-  const smaller = json.length < WORTH_COMPRESSING ? undefined : await compress(json);
+  const smaller = json.length < WORTH_COMPRESSING ? undefined : await compress(json, { level: LEVEL });
   if (smaller === undefined || smaller.length > json.length * LEAST_GAIN) {
     return { bytes: json, ...digestOf(json), size: json.length };
   }

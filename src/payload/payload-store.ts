@@ -14,6 +14,8 @@ export interface PutOptions extends CallOptions {
   readonly contentEncoding?: 'gzip' | undefined;
   /** Only where there is no such object: of several puts at the same time one succeeds. @default false */
   readonly ifAbsent?: boolean | undefined;
+  /** What the caller knows of the body. Where the service checks what arrives against it, it is not worked out again. */
+  readonly digest?: Digest | undefined;
 }
 
 export interface GetOptions extends CallOptions {

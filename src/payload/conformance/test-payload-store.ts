@@ -51,6 +51,17 @@ function contents(check: Check): void {
     }
   });
 
+  check('tells of what it has stored, whatever it was told of it', async (store, folder) => {
+    const told = digestOf(text('another'));
+    const digest = await store.put(`${folder}/a`, text('one'), { digest: told }).catch(() => undefined);
+    if (digest === undefined) assert.equal(await store.head(`${folder}/a`), undefined);
+    else assert.deepEqual(digest, digestOf(text('one')));
+    assert.deepEqual(
+      await store.put(`${folder}/b`, text('one'), { digest: digestOf(text('one')) }),
+      digestOf(text('one')),
+    );
+  });
+
   check('tells when an object was put', async (store, folder) => {
     await store.put(`${folder}/a`, text('a'));
     const facts = await store.head(`${folder}/a`);
