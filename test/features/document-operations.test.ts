@@ -165,6 +165,32 @@ test('state management marks what is stored as processed', async () => {
   expect(await ops.getLatest(id)).toMatchObject({ item: { n: 1, _system: { state: 'processed' } } });
 });
 
+test('monitoring: health and backends', async () => {
+  const health = await chronos.admin.health();
+  expect(health).toMatchObject({ healthy: true, mongo: [{ key: 'mongo-primary' }, { key: 'mongo-analytics' }] });
+  const backends = await chronos.admin.listBackends();
+  expect(backends.map(({ key }) => key)).toEqual([
+    'meta-prod',
+    'meta-generic',
+    'know-domain-1',
+    'runtime-tenant-a',
+    'runtime-tenant-b',
+    'logs-main',
+  ]);
+});
+
+test('direct keys and tiers are mixed in one application', async () => {
+  const criticalOps = chronos.with({ key: 'runtime-tenant-a', collection: 'payments' });
+  const flexibleOps = chronos.with({
+    databaseType: 'runtime',
+    tier: 'tenant',
+    extIdentifier: 'tenant-a',
+    collection: 'payments',
+  });
+  const { id } = await criticalOps.create({ amount: 1 });
+  expect(await flexibleOps.getLatest(id)).toMatchObject({ item: { amount: 1 } });
+});
+
 test('a collection without a map, or with an empty one, is searched by any of its properties', async () => {
   const ops = chronos.with({ key: 'runtime-tenant-a', collection: 'unmapped' });
   await ops.create({ anything: { deep: 1 }, list: [1, 2] });
