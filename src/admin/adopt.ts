@@ -64,8 +64,10 @@ const WITHOUT_SYSTEM: Filter = { _system: { $exists: false } };
  *
  * Writers may go on meanwhile: a document is written only as long as it has no `_system`, and nothing else of it is
  * touched. A run that was cut short is finished by running it again.
+ *
+ * @param waitMs for how long other processes may ask for what of payloads is not to stay in MongoDB any more
  */
-export async function adopt(store: Store, options: AdoptOptions = {}): Promise<AdoptReport> {
+export async function adopt(store: Store, options: AdoptOptions = {}, waitMs?: number): Promise<AdoptReport> {
   const { batchSize = BATCH_SIZE, onProgress, insertedAt } = options;
   const total = onProgress === undefined ? 0 : await store.head.countDocuments(WITHOUT_SYSTEM);
   const projection = typeof insertedAt === 'function' ? {} : { projection: { _id: 1 } };
@@ -79,7 +81,7 @@ export async function adopt(store: Store, options: AdoptOptions = {}): Promise<A
     done += batch.length;
     onProgress?.({ done, total: Math.max(total, done), adopted: report.adopted });
   }
-  await store.payload?.takeOver();
+  await store.payload?.takeOver(waitMs);
   return report;
 }
 

@@ -63,7 +63,7 @@ export class Committer {
   /** An update or delete of at most one document. */
   async write(write: Write): Promise<Outcome> {
     await ensureVersions(this.#store, write.options.session);
-    requireInline(this.#store, write);
+    await requireInline(this.#store, write);
     if (canWriteOutright(this.#store, write)) {
       return writeOutright(this.#store, write).catch((error: unknown) => {
         // Somebody else's command is refused in other words; what the server has written it has not refused.
@@ -79,7 +79,7 @@ export class Committer {
   /** An update or delete of all documents it matches. */
   async writeMany(write: CapturedManyWrite): Promise<ManyCounts> {
     await ensureVersions(this.#store, write.options.session);
-    requireInline(this.#store, write);
+    await requireInline(this.#store, write);
     const counts = await writeMany(this.#store, write);
     if (counts.matched > 0 || write.kind !== 'updateMany' || write.options.upsert !== true) return counts;
     const { matched, modified, deleted, upsertedId } = await this.writeAlone({

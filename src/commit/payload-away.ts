@@ -1,12 +1,6 @@
 import type { mongo } from 'mongoose';
 import { ConfigError, PayloadIntegrityError, PayloadMissingError, StorageError } from '../errors.ts';
-import {
-  type BulkItem,
-  type CapturedDelete,
-  type CapturedInsert,
-  type CapturedUpdate,
-  returnsDocument,
-} from './captured-write.ts';
+import { type BulkItem, type CapturedDelete, type CapturedUpdate, returnsDocument } from './captured-write.ts';
 import type { Store } from './store.ts';
 import type { PreImage } from './version-record.ts';
 
@@ -44,10 +38,14 @@ export function requireWhole(documents: readonly PreImage[]): void {
 }
 
 /** @throws ConfigError for a write that looks for its documents by what is in object storage */
-export function requireInline({ payload }: Store, write: Exclude<BulkItem, CapturedInsert>): void {
+export async function requireInline({ payload }: Store, ...writes: readonly BulkItem[]): Promise<void> {
   if (payload === undefined) return;
-  payload.requireFilter('write', write.filter);
-  payload.requireSort('sort', write.options.sort);
+  await payload.kept.known();
+  for (const write of writes) {
+    if (write.kind === 'insert') continue;
+    payload.requireFilter('write', write.filter);
+    payload.requireSort('sort', write.options.sort);
+  }
 }
 
 /** What a write is told that meets what another model has put into object storage. */

@@ -45,7 +45,7 @@ export async function writeBulk(
   const { store } = committer;
   const session = options.session ?? undefined;
   if (items.some(({ kind }) => kind !== 'insert')) await ensureVersions(store, session);
-  for (const item of items) if (item.kind !== 'insert') requireInline(store, item);
+  await requireInline(store, ...items);
   if (!isInTransaction(session) && items.some(isConditional)) {
     const whole = (tx: Transaction) => writeBulk(committer, items, { ...options, session: tx.session });
     return inTransaction(store, session, whole, 0);

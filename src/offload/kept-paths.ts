@@ -1,8 +1,10 @@
+import { setTimeout } from 'node:timers/promises';
 import type { mongo } from 'mongoose';
 import { type KeptPart, keepsAllOf, keptInBoth, keptInOne } from '../payload/kept-part.ts';
 import { keepingPart, type PayloadMap } from '../payload/payload-map.ts';
 import { locksOf } from '../system/locks-collection.ts';
 import { MAJORITY } from '../system/majority.ts';
+import { ageOf, type Moment, moment } from '../system/moment.ts';
 import type { RawDocument } from '../types.ts';
 
 /** A part of documents as it is stored: `indexed` is null where all stays but the blobs. */
@@ -18,8 +20,9 @@ interface StoredPart {
  *
  * Each of them has at least `kept`, whatever process has marked it. Whoever marks a row leaves in it what is kept, what
  * is coming, and what its own map keeps. So what is kept can be relied on, and a map that keeps more, or less, has no
- * effect on the others. Only `widen` changes it: what is coming is written first, then the rows that lack it are made
- * to have it, then it is kept.
+ * effect on the others. Only `widen` and `narrow` change it: what is coming is written first, then the rows that lack it
+ * are made to have it, then it is kept. What is not kept any more is coming still, and so left in rows, until no process
+ * asks for it: each looks again when its lease has run out.
  */
 interface KeptRecord {
   readonly _id: { readonly payload: 'kept' };
@@ -32,12 +35,18 @@ interface KeptRecord {
 const RECORD = { _id: { payload: 'kept' } } as const;
 const UNAUTHORIZED = 13;
 
+/** For how long a process goes by what it has read. */
+const LEASE_MS = 2_000;
+/** Queries that were begun within a lease have ended by then. */
+const WAIT_MS = LEASE_MS + 3_000;
+
 /** Knows which part of the documents of a collection the server can be asked for. */
 export class KeptPaths implements KeptPart {
   /** What this process would keep. */
   readonly own: PayloadMap;
   readonly #records: mongo.Collection<KeptRecord>;
   #inAll: KeptPart | undefined;
+  #asked: Moment | undefined;
   #reading: Promise<void> | undefined;
 
   constructor(head: mongo.Collection<RawDocument>, own: PayloadMap) {
@@ -54,8 +63,9 @@ export class KeptPaths implements KeptPart {
     return (this.#inAll ?? this.own).blobPaths;
   }
 
+  /** Whether it is known by now what all rows have. */
   get isKnown(): boolean {
-    return this.#inAll !== undefined;
+    return this.#asked !== undefined && ageOf(this.#asked) < LEASE_MS;
   }
 
   /** Whether rows may lack what this process keeps. */
@@ -63,7 +73,7 @@ export class KeptPaths implements KeptPart {
     return !keepsAllOf(this, this.own);
   }
 
-  /** Fulfilled when it is known what all rows have. It is read once. */
+  /** Fulfilled when it is known what all rows have. It is read once for each lease. */
   async known(): Promise<void> {
     if (this.isKnown) return;
     this.#reading ??= this.refresh().finally(() => {
@@ -101,8 +111,10 @@ export class KeptPaths implements KeptPart {
       const isWider = !keepsAllOf(partOf(record.kept), this.own);
       if (isWider && !(await supply())) return;
       // Somebody else who widens meanwhile writes down something else, or has done already.
-      const widened = isWider ? { wasWidened: true } : {};
-      const change = { $set: { kept: stored(this.own), ...widened }, $unset: { coming: 1 } } as const;
+      const kept = { kept: stored(this.own), ...(isWider ? { wasWidened: true } : {}) };
+      const change = keepsAllOf(this.own, partOf(coming))
+        ? { $set: kept, $unset: { coming: 1 as const } }
+        : { $set: kept };
       const { matchedCount } = await this.#records.updateOne(
         { ...RECORD, kept: record.kept, coming },
         change,
@@ -110,6 +122,18 @@ export class KeptPaths implements KeptPart {
       );
       if (matchedCount > 0) return this.refresh();
     }
+  }
+
+  /**
+   * Leaves out of rows that are marked from now on what is not kept any more, once no process asks for it.
+   *
+   * @param waitMs for how long they may
+   */
+  async narrow(waitMs = WAIT_MS): Promise<void> {
+    const { kept, coming } = await this.#record();
+    if (coming === undefined || !keepsAllOf(partOf(kept), this.own)) return;
+    await setTimeout(waitMs);
+    await this.#records.updateOne({ ...RECORD, kept, coming }, { $unset: { coming: 1 } }, MAJORITY);
   }
 
   #mapOf(record: KeptRecord): PayloadMap {
@@ -122,10 +146,12 @@ export class KeptPaths implements KeptPart {
   }
 
   async #record(): Promise<KeptRecord> {
+    const asked = moment();
     const record = (await this.#find()) ?? (await this.#begin());
     // Whoever may not write it down goes by it once, and looks again.
     if (record === undefined) return { ...RECORD, kept: stored(this.own) };
     this.#inAll = keptInBoth(this.own, partOf(record.kept));
+    this.#asked = asked;
     return record;
   }
 

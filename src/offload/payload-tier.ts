@@ -140,9 +140,10 @@ export class PayloadTier {
    * Puts versions from before payloads were kept into the outbox, and into MongoDB what is to stay there of those that
    * have left it.
    *
+   * @param waitMs for how long other processes may ask for what is not to stay any more
    * @throws StorageError in the end, if some of them cannot be read
    */
-  async takeOver(): Promise<void> {
+  async takeOver(waitMs?: number): Promise<void> {
     const { head, versions } = this.#target;
     const older = { '_system.ov': { $exists: true }, '_system.state': { $exists: false } };
     const update = { $set: { '_system.state': 'new-not-synched' } };
@@ -150,6 +151,7 @@ export class PayloadTier {
     await versions.updateMany({ ...older, '_system.deleted': { $ne: true } } as never, update, MAJORITY);
     this.drain();
     await this.kept.widen(() => markAgain(this.#target, (row) => this.present(row)));
+    await this.kept.narrow(waitMs);
   }
 
   /** Stores what is left in the outbox, without anyone waiting for it. */

@@ -5,6 +5,7 @@ import { ensureOperations, type FloorKey, floorKey } from '../commit/operations.
 import type { Store } from '../commit/store.ts';
 import { locksOf } from '../system/locks-collection.ts';
 import { MAJORITY } from '../system/majority.ts';
+import { ageOf, type Moment, moment } from '../system/moment.ts';
 
 /**
  * How far retention has come in a collection. It is kept in `<collection>_locks`:
@@ -36,12 +37,6 @@ export const LEASE_MS = 2_000;
 interface Known {
   readonly floor: Floor | undefined;
   readonly asked: Moment;
-}
-
-/** By both clocks: one stands still while the machine sleeps, the other one can be set. */
-interface Moment {
-  readonly steady: number;
-  readonly wall: number;
 }
 
 type Tenant = string | undefined;
@@ -119,15 +114,6 @@ export async function noteChange(
     { ...$max, $inc: { changes: 1 } },
     { session, upsert: true },
   );
-}
-
-function ageOf(asked: Moment): number {
-  const now = moment();
-  return Math.max(now.steady - asked.steady, Math.abs(now.wall - asked.wall));
-}
-
-function moment(): Moment {
-  return { steady: performance.now(), wall: Date.now() };
 }
 
 function floors(store: Store): mongo.Collection<FloorRecord> {

@@ -1,7 +1,9 @@
 import type { Connection } from 'mongoose';
 import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { adopt } from '../../src/admin/adopt.ts';
 import { type ChronosModelType, ConfigError, chronos, memoryBuckets } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
+import { storeOf } from '../support/retain.ts';
 
 const mongoose = await testDatabase();
 
@@ -47,6 +49,9 @@ async function processWith({ indexed = [], base64 = [] }: Kept): Promise<Notes> 
 }
 
 const raw = (suffix = '') => mongoose.connection.collection<{ _id: never }>(`notes${suffix}`);
+
+/** Adopts without the time that other processes are given, of which none asks for what is taken out. */
+const adopted = (Notes: Notes) => adopt(storeOf(Notes), {}, 0);
 
 async function processed(Notes: Notes, _id: number): Promise<void> {
   await Notes.flush();
@@ -106,7 +111,7 @@ describe('a path that is indexed after documents have left', () => {
   test('is there of heads and versions after adopt, and not any more of those that leave later', async () => {
     const at = await twoVersions(await processWith({ indexed: ['title'] }));
     const Later = await processWith({ indexed: ['title', 'n'] });
-    await Later.adopt();
+    await adopted(Later);
     expect(await Later.find({ n: 1 }).lean()).toHaveLength(1);
     expect(await Later.asOf(at).find({ n: 1 }).lean()).toMatchObject([{ n: 1, body: 'text', file: FILE }]);
     expect(await raw().findOne({})).toMatchObject({ title: 'a', n: 1, _system: { state: 'processed' } });
@@ -127,7 +132,7 @@ describe('a path that is indexed after documents have left', () => {
   test('is the same as one that was taken out and comes back', async () => {
     await (await processWith({ indexed: ['title', 'n'] })).create({ _id: 1, title: 'a', n: 1, body: 'text' });
     const Without = await processWith({ indexed: ['title'] });
-    await Without.adopt();
+    await adopted(Without);
     await processed(Without, 1);
     expect(await raw().findOne({})).not.toHaveProperty('n');
     await expect((await processWith({ indexed: ['title', 'n'] })).countDocuments({ n: 1 })).rejects.toThrow(
@@ -150,11 +155,32 @@ describe('two processes of which one keeps less', () => {
     const Less = await processWith({ indexed: ['title'] });
     await twoVersions(Less, 1);
     const More = await processWith({ indexed: ['title', 'n'] });
-    await More.adopt();
+    await adopted(More);
     await twoVersions(Less, 2);
     expect(await More.countDocuments({ n: 1 })).toBe(2);
   });
 });
+
+test('what one process takes out, another that still has it is refused, and never misses', async () => {
+  const Old = await processWith({ indexed: ['title', 'n'] });
+  await twoVersions(Old, 1);
+  const New = await processWith({ indexed: ['title'] });
+  let isDone = false;
+  const answers = new Set<unknown>();
+  const asking = (async () => {
+    while (!isDone) answers.add(await Old.countDocuments({ n: 1 }).catch(({ name }: Error) => name));
+  })();
+  await New.adopt();
+  isDone = true;
+  await asking;
+  for (const answer of answers) expect([1, 'ConfigError']).toContain(answer);
+  await twoVersions(New, 2);
+  expect(await raw().findOne({ _id: 2 as never })).not.toHaveProperty('n');
+  for (const ask of [Old.countDocuments({ n: 1 }), Old.updateMany({ n: 1 }, { body: '' }), Old.find({ n: 1 })]) {
+    await expect(ask).rejects.toThrow(ConfigError);
+  }
+  expect(await Old.find({}, { n: 1 }).sort('_id').lean()).toEqual([1, 2].map((_id) => ({ _id, n: 1 })));
+}, 30_000);
 
 describe('a property that becomes base64', () => {
   test('stays to be searched by a process that knows nothing of it', async () => {
@@ -164,7 +190,7 @@ describe('a property that becomes base64', () => {
     const Later = await processWith({ base64: ['file'] });
     await twoVersions(Later, 2);
     expect(await Before.countDocuments({ file: FILE })).toBe(2);
-    await Later.adopt();
+    await adopted(Later);
     await twoVersions(Later, 3);
     expect(await raw().countDocuments({ file: FILE as never })).toBe(2);
     expect((await Later.findById(3).lean())?.file).toBe(FILE);
@@ -175,7 +201,7 @@ describe('a property that becomes base64', () => {
     await Before.create({ _id: 1, title: 'a', n: 1, body: 'text', file: FILE });
     await Before.flush();
     const Later = await processWith({ base64: ['file'] });
-    await Later.adopt();
+    await adopted(Later);
     await Later.markItemAsProcessed(1, { confirm: true });
     await processed(Later, 1);
     expect(await raw().countDocuments({ file: FILE as never })).toBe(0);
@@ -188,7 +214,7 @@ describe('a property that becomes base64', () => {
     expect((await (await processWith({})).find({}).lean())[0]?.file).toBe(FILE);
     const Later = await processWith({});
     await expect(Later.countDocuments({ file: FILE })).rejects.toThrow(ConfigError);
-    await Later.adopt();
+    await adopted(Later);
     expect(await Later.countDocuments({ file: FILE })).toBe(1);
     expect(await Later.findById(1).lean()).toEqual({ _id: 1, title: 'a', n: 1, body: 'more', file: FILE });
   });
