@@ -95,7 +95,8 @@ describe('a transaction of the caller', () => {
 });
 
 describe('an atomic write of many', () => {
-  const Notes = notes('Atomic', {}, { collectionVersion: true });
+  // An `opId` is remembered for 30 days by the clock of the server.
+  const Notes = notes('Atomic', {}, { collectionVersion: true, clock: { now: () => new Date() } });
 
   test('changes documents whose payload is in object storage, each once', async () => {
     await Notes.create(Array.from({ length: 30 }, (_, count) => ({ title: 'many', body: 'text', count })));

@@ -19,7 +19,8 @@ function modelIn(collection: string, options: ChronosPluginOptions) {
   return mongoose.model<Item, ChronosModelType<Item>>(`${collection} ${Math.random()}`, schema);
 }
 
-let time = Date.UTC(2026, 0, 1);
+// An `opId` is remembered for 30 days by the clock of the server.
+let time = Date.now();
 const clock = {
   now: () => {
     time += 1_000;
