@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { type Model, type Mongoose, Types } from 'mongoose';
 import type { ChronosModelType, ChronosPluginOptions } from '../../src/index.ts';
+import type { Rounds } from './compare.ts';
 import type { Plugin } from './documents.ts';
 
 /** A document with a payload: what is looked for is its title. */
@@ -17,18 +18,21 @@ export type NoteModel = ChronosModelType<Note> & Model<Note>;
 export interface PayloadSize {
   readonly name: string;
   readonly documents: number;
+  /** How often, and for how long, writes of it are compared: the first upload of each slice yields to nobody. */
+  readonly writes: Pick<Rounds, 'rounds' | 'sliceMs'>;
   readonly payload: Omit<Note, 'title'>;
 }
 
 const LINE_BYTES = 100;
 
 export const PAYLOAD_SIZES: readonly PayloadSize[] = [
-  { name: '1 KB', documents: 200, payload: { body: bodyOf(1_000) } },
-  { name: '100 KB', documents: 60, payload: { body: bodyOf(100_000) } },
-  { name: '1 MB', documents: 20, payload: { body: bodyOf(1_000_000) } },
+  { name: '1 KB', documents: 200, writes: { rounds: 7, sliceMs: 300 }, payload: { body: bodyOf(1_000) } },
+  { name: '100 KB', documents: 60, writes: { rounds: 5, sliceMs: 500 }, payload: { body: bodyOf(100_000) } },
+  { name: '1 MB', documents: 20, writes: { rounds: 3, sliceMs: 1_000 }, payload: { body: bodyOf(1_000_000) } },
   {
     name: '5 MB blob',
     documents: 8,
+    writes: { rounds: 3, sliceMs: 2_000 },
     payload: { body: bodyOf(1_000), file: randomBytes(5_000_000).toString('base64') },
   },
 ];

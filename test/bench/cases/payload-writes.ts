@@ -5,7 +5,6 @@ import { type Note, PAYLOAD_SIZES, type PayloadSize } from '../payload-notes.ts'
 import { type Ways, waysOf } from '../payload-ways.ts';
 
 const CALLERS = [1, 16] as const;
-const ROUNDS = { rounds: 7, sliceMs: 300 } as const;
 /** Within a tenth of what the same writes take without object storage. */
 const UNFELT: Goal = { atLeast: 0.9 };
 
@@ -51,29 +50,36 @@ const KINDS: Readonly<Record<string, (ways: Ways, size: PayloadSize) => Promise<
 };
 
 async function measure(bench: Bench, kind: string, size: PayloadSize): Promise<void> {
-  const bucket = await startBucket(bench);
-  if (bucket === undefined) return bench.note(`${kind} with ${size.name}: there is no S3 server`);
-  try {
-    for (const storage of STORAGE) {
+  for (const storage of STORAGE) {
+    // Each has a server of its own, in memory: what creates have put there would not fit beside what comes next.
+    const bucket = await startBucket(bench);
+    if (bucket === undefined) return bench.note(`${kind} with ${size.name}: there is no S3 server`);
+    try {
       const endpoint = storage.delayMs > 0 ? await bucket.slow(storage.delayMs) : bucket.endpoint;
       const ways = await waysOf(bench, bucket, endpoint);
       const operations = await KINDS[kind]!(ways, size);
-      for (const callers of CALLERS)
-        await measureAt(bench, `payload: ${kind} ${size.name}`, ways, operations, storage, callers);
+      for (const callers of CALLERS) await measureAt(bench, { kind, size, storage, callers }, ways, operations);
+    } finally {
+      await bucket.stop();
     }
-  } finally {
-    await bucket.stop();
   }
+}
+
+interface Cell {
+  readonly kind: string;
+  readonly size: PayloadSize;
+  readonly storage: (typeof STORAGE)[number];
+  readonly callers: number;
 }
 
 async function measureAt(
   bench: Bench,
-  name: string,
+  { kind, size, storage, callers }: Cell,
   { inline, offloaded, held }: Ways,
   operations: Operations,
-  storage: (typeof STORAGE)[number],
-  callers: number,
 ): Promise<void> {
+  const name = `payload: ${kind} ${size.name}`;
+  const rounds = { callers, ...size.writes };
   const settle = async () => {
     held.release();
     await offloaded.flush();
@@ -87,9 +93,9 @@ async function measureAt(
     { operation: operations.offloaded, prepare: beginOffloaded },
     ...(storage.held ? [] : [{ operation: operations.naive, prepare: settle }]),
   ];
-  const [ours, theirs] = await compareAll(bench, inline.base, baseline, contenders, { callers, ...ROUNDS });
+  const [ours, theirs] = await compareAll(bench, inline.base, baseline, contenders, rounds);
   await settle();
-  const means = `${storage.name}; beside the same without object storage`;
+  const means = `${storage.name}, at the lowest priority, for it would be another machine; beside the same without it`;
   if (ours !== undefined)
     bench.report(figureOf(ours, { name: `${name}, ${storage.name}`, callers, goal: UNFELT, means }));
   if (theirs !== undefined) bench.report(figureOf(theirs, { name: `${name}, first to S3 by hand`, callers, means }));
