@@ -1,3 +1,4 @@
+import { encodeWhole } from '../bson/encode-whole.ts';
 import type { RowId } from '../row-id.ts';
 import type { RawDocument } from '../types.ts';
 import type { CapturedInsert } from './captured-write.ts';
@@ -21,7 +22,7 @@ export function checkInsert(store: Store, { document, stored }: CapturedInsert):
 
 /** Checks a document that is too large to be committed as a whole. */
 export function checkLarge(store: Store, document: CapturedInsert['document']): void {
-  if (store.validate !== undefined && store.payload !== undefined) check(store, store.payload.large.encoded(document));
+  if (store.validate !== undefined) check(store, encodeWhole(store.bson, document));
 }
 
 /**

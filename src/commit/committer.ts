@@ -5,8 +5,9 @@ import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
 import { withLargeStored } from './large-inserts.ts';
+import { type LargeStore, mayBeLarge, mayStoreFirst, mustStoreFirst, preparedLarge } from './large-writes.ts';
 import { isAboutTheWrite, isDuplicateKey, isRefusal, refusedBy, unacknowledged } from './mongo-errors.ts';
-import { isAboutPayload, requireInline } from './payload-away.ts';
+import { isAboutPayload, MustStoreFirst, requireInline } from './payload-away.ts';
 import { idKey } from './pinned-id.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
@@ -26,7 +27,7 @@ import {
 } from './write-group.ts';
 import { writeMany } from './write-many.ts';
 import { canWriteOutright, writeOutright } from './write-outright.ts';
-import { writeSingle } from './write-single.ts';
+import { Overtaken, writeSingle } from './write-single.ts';
 
 type Write = GroupableWrite;
 
@@ -72,6 +73,7 @@ export class Committer {
         throw error;
       });
     }
+    if (mayStoreFirst(this.#store, write)) return this.writeAlone(write);
     if (isGroupable(this.#store, write)) return this.#writes.submit(write);
     return Claims.accepts(this.#store, write) ? this.#claims.submit(write) : this.writeAlone(write);
   }
@@ -80,7 +82,7 @@ export class Committer {
   async writeMany(write: CapturedManyWrite): Promise<ManyCounts> {
     await ensureVersions(this.#store, write.options.session);
     await requireInline(this.#store, write);
-    const counts = await writeMany(this.#store, write);
+    const counts = await writeMany(this.#store, write, (one, session) => this.writeAlone(one, session));
     if (counts.matched > 0 || write.kind !== 'updateMany' || write.options.upsert !== true) return counts;
     const { matched, modified, deleted, upsertedId } = await this.writeAlone({
       ...write,
@@ -103,8 +105,31 @@ export class Committer {
 
   /** One write in a transaction of its own, or in its caller's. */
   async writeAlone(write: Write, session = write.options.session ?? undefined): Promise<Outcome> {
+    const store = this.#store;
+    if (!mayBeLarge(store)) return this.#writeAsItIs(write, session);
+    if (await mustStoreFirst(store, write, session)) return this.#writeLarge(store, write, session);
+    return this.#writeAsItIs(write, session).catch((error: unknown) => {
+      if (error instanceof MustStoreFirst) return this.#writeLarge(store, write, session);
+      throw error;
+    });
+  }
+
+  /** A write that is prepared before its transaction, as often as it meets another document then. */
+  async #writeLarge(store: LargeStore, write: Write, session: DriverOptions['session']): Promise<Outcome> {
+    for (;;) {
+      try {
+        const prepared = await preparedLarge(store, write, session);
+        if (!('answer' in prepared)) return prepared;
+        return await prepared.answer(await this.#writeAsItIs(prepared.write, session));
+      } catch (error) {
+        if (!(error instanceof Overtaken) || isInTransaction(session)) throw error;
+      }
+    }
+  }
+
+  async #writeAsItIs(write: Write, session: DriverOptions['session']): Promise<Outcome> {
     const joined = isInTransaction(session);
-    const atOnce = !joined && canWriteAtOnce(write) ? write : undefined;
+    const atOnce = !joined && write.upon === undefined && canWriteAtOnce(write) ? write : undefined;
     const inSteps = (tx: Transaction) => writeSingle(this.#store, tx, write);
     const first = atOnce === undefined ? inSteps : (tx: Transaction) => writeAtOnce(this.#store, tx, atOnce);
     return renumbering(this.#store, session, write.filter, async () => {

@@ -18,6 +18,14 @@ export class PayloadAway extends Error {
   }
 }
 
+/**
+ * A write has met, or is going to make, a document that is too large for MongoDB as a whole: it is prepared outside of the
+ * transaction. Nothing was written.
+ */
+export class MustStoreFirst extends Error {
+  override readonly name = 'MustStoreFirst';
+}
+
 export function isAway({ system }: PreImage): boolean {
   return system.state === 'processed';
 }
@@ -58,7 +66,9 @@ export function withoutPayload({ head }: Store, what: 'write' | 'erase' | 'unado
 /** Whether an error says that the payload of some document could not be had. */
 export function isAboutPayload(error: unknown): boolean {
   if (error instanceof StorageError) return !error.committed;
-  return [PayloadAway, PayloadMissingError, PayloadIntegrityError].some((kind) => error instanceof kind);
+  return [PayloadAway, MustStoreFirst, PayloadMissingError, PayloadIntegrityError].some(
+    (kind) => error instanceof kind,
+  );
 }
 
 /** More than that meet documents whose payload somebody takes away again and again. */
@@ -82,6 +92,8 @@ export async function withPayloads<T>(
     } catch (error) {
       if (!(error instanceof PayloadAway) || attempt === ATTEMPTS) throw error;
       if (store.payload === undefined) throw withoutPayload(store, 'write');
+      const { large } = store.payload;
+      if (error.documents.some(({ bytes }) => large.wasLarge(bytes))) throw new MustStoreFirst();
       await store.payload.bringBack(error.documents, session);
     }
   }

@@ -10,6 +10,14 @@ const NOTHING = { matched: 0, modified: 0, deleted: 0, inserted: 0 } as const;
 
 /** Results in the driver's own shapes, for writes that were carried out by another command than the caller's. */
 export const results = {
+  /** Of a call that returns a document, which it has met or made; undefined where it returns none. */
+  returned(store: Store, write: SingleWrite, bytes: Uint8Array | undefined, upsertedId?: unknown): unknown {
+    const value = bytes === undefined ? null : decoded(store, write, bytes);
+    if (write.options.includeResultMetadata !== true) return value;
+    const updatedExisting = write.kind === 'update' ? { updatedExisting: upsertedId === undefined } : {};
+    const upserted = upsertedId === undefined ? {} : { upserted: upsertedId };
+    return { lastErrorObject: { n: 1, ...updatedExisting, ...upserted }, value, ok: 1 };
+  },
   missed(write: SingleWrite): Outcome {
     return { ...NOTHING, result: resultOf(write, null, 0, 0) };
   },

@@ -1,12 +1,24 @@
 import type { RawDocument, SystemFields } from '../types.ts';
-import type { Change, SendableChange } from './captured-write.ts';
+import type { CapturedUpdate, SendableChange } from './captured-write.ts';
+import { MustStoreFirst } from './payload-away.ts';
+import type { Store } from './store.ts';
 import type { PreImage } from './version-record.ts';
 
-/** A change that is worked out from the document becomes the replacement it amounts to, or nothing. */
-export function resolved(change: Change, pre: PreImage): SendableChange | undefined {
+/**
+ * A change that is worked out from the document becomes the replacement it amounts to, or nothing.
+ *
+ * @throws MustStoreFirst for a document that is too large for MongoDB as a whole
+ */
+export function resolved(
+  { payload }: Store,
+  { change, options }: CapturedUpdate,
+  pre: PreImage,
+): SendableChange | undefined {
   if (change.form !== 'computed') return change;
   const document = change.compute(pre.bytes);
-  return document === undefined ? undefined : { form: 'replacement', document: document as RawDocument };
+  if (document === undefined) return undefined;
+  if (payload?.large.isLarge(document, options)) throw new MustStoreFirst();
+  return { form: 'replacement', document: document as RawDocument };
 }
 
 /** A change that gives the document it writes its next bookkeeping. */

@@ -10,7 +10,7 @@ import type { Store } from './store.ts';
 type ClientSession = mongo.ClientSession;
 
 /** Set by the library on every transaction it starts: a weaker default of the app would void its promises. */
-const OPTIONS: mongo.TransactionOptions = {
+export const TRANSACTION_OPTIONS: mongo.TransactionOptions = {
   readConcern: { level: 'snapshot' },
   writeConcern: { w: 'majority' },
   readPreference: 'primary',
@@ -67,7 +67,7 @@ async function ownTransaction<T>(store: Store, session: ClientSession, steps: St
     [written, after] = [[], []];
     return steps({ session, joined: false, written, after });
   };
-  const result = await withPayloads(store, undefined, () => session.withTransaction(attempt, OPTIONS));
+  const result = await withPayloads(store, undefined, () => session.withTransaction(attempt, TRANSACTION_OPTIONS));
   committed(store, undefined, written);
   store.counting?.offer();
   await Promise.all(after.map((step) => step()));

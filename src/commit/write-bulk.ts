@@ -4,7 +4,8 @@ import type { Committer } from './committer.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { isLargeInsert } from './large-inserts.ts';
-import { requireInline } from './payload-away.ts';
+import { mayStoreFirst } from './large-writes.ts';
+import { MustStoreFirst, requireInline } from './payload-away.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
 import { Tally, type WaitingInsert } from './tally.ts';
@@ -85,7 +86,7 @@ function kindOf(store: Store, item: BulkItem): Segment['kind'] {
     return takeFreshId(store, item.id) ? 'fresh' : 'inserts';
   }
   if (item.kind === 'updateMany' || item.kind === 'deleteMany') return 'apart';
-  return isGroupable(store, item) ? 'group' : 'apart';
+  return isGroupable(store, item) && !mayStoreFirst(store, item) ? 'group' : 'apart';
 }
 
 function runSegment(committer: Committer, segment: Segment, options: DriverOptions, tally: Tally): Promise<void> {
@@ -130,7 +131,7 @@ async function runWithin(
       await runWithin(committer, { kind, at, items: items.slice(0, middle) }, options, tally);
       return runWithin(committer, { kind, at: at + middle, items: items.slice(middle) }, options, tally);
     }
-    if (error instanceof GroupNotDistinct) {
+    if (error instanceof GroupNotDistinct || error instanceof MustStoreFirst) {
       for (const [index, item] of items.entries()) {
         await runApart(committer, { kind: 'apart', at: at + index, items: [item] }, options, tally);
       }

@@ -9,7 +9,7 @@ import { areNeutral } from './driver-options.ts';
 import type { Deleted } from './erase-deleted.ts';
 import { keepDeleted, keepSuperseded, type Superseded } from './keep-records.ts';
 import { isDecidable, type Verdict } from './no-change.ts';
-import { needsPayload, requireWhole } from './payload-away.ts';
+import { MustStoreFirst, needsPayload, requireWhole } from './payload-away.ts';
 import { idKey, pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
 import { resolved, updateArgument, withSystem } from './sendable-change.ts';
@@ -164,6 +164,7 @@ function planned(store: Store, tx: Transaction, write: GroupableWrite, pre: PreI
     if (write.kind === 'delete') return { step: 'delete', write, pre, stamp: stampOf(store, tx, write) };
     return plannedUpdate(store, tx, write, pre);
   } catch (error) {
+    if (error instanceof MustStoreFirst) throw error;
     return { step: 'done', settled: { error } };
   }
 }
@@ -176,7 +177,7 @@ function plannedMiss(write: GroupableWrite): Member {
 }
 
 function plannedUpdate(store: Store, tx: Transaction, write: CapturedUpdate, pre: PreImage): Member {
-  const change = resolved(write.change, pre);
+  const change = resolved(store, write, pre);
   const verdict = change === undefined ? 'same' : judged(store, write, change, pre);
   if (change === undefined) return { step: 'done', settled: { outcome: results.unchanged(store, write, pre) } };
   if (verdict === 'same') return { step: 'same', write, pre, change };

@@ -1,7 +1,15 @@
 import type { mongo } from 'mongoose';
-import type { CapturedDelete, CapturedManyWrite, CapturedUpdate, Filter, ManyCounts } from './captured-write.ts';
+import type {
+  CapturedDelete,
+  CapturedManyWrite,
+  CapturedUpdate,
+  Filter,
+  ManyCounts,
+  Outcome,
+} from './captured-write.ts';
 import { carried } from './driver-options.ts';
-import { withPayloads } from './payload-away.ts';
+import { mayStoreFirst, writeWithin } from './large-writes.ts';
+import { MustStoreFirst, withPayloads } from './payload-away.ts';
 import { hasTwins, pinnedTo } from './pinned-id.ts';
 import { renumbering } from './renumber.ts';
 import type { Store } from './store.ts';
@@ -9,7 +17,6 @@ import { inTransaction, isInTransaction, type Transaction } from './transaction.
 import { type PreImage, preImage } from './version-record.ts';
 import { among, missMany, noCounts, writeChunk } from './write-chunk.ts';
 import { CHUNK_BYTES } from './write-group.ts';
-import { writeSingle } from './write-single.ts';
 
 /** Documents of one transaction of a multi-document write at the most. */
 const CHUNK_DOCUMENTS = 1_000;
@@ -22,18 +29,42 @@ type RunChunk = <T>(filter: Filter, versions: number, steps: (tx: Transaction) =
  * some 60,000 documents; so outside a caller's transaction it is split into chunks, each of which is atomic with its
  * version records. What a chunk meets is decided by the original filter again, in its own snapshot.
  */
-export async function writeMany(store: Store, write: CapturedManyWrite): Promise<ManyCounts> {
+export async function writeMany(store: Store, write: CapturedManyWrite, writeAlone: WriteAlone): Promise<ManyCounts> {
   const session = write.options.session ?? undefined;
+  const alone = isLargeForMany(store, write);
   const apart: RunChunk = (filter, versions, steps) =>
     renumbering(store, session, filter, () => inTransaction(store, session, steps, versions));
+  const ofOnly = (filter: Filter) => ({ ...ofOne(write), filter });
   if (!isWhole(write)) {
-    const first = await writeMatching(store, write, write.filter, CHUNK_DOCUMENTS, apart);
-    return first ?? writeAll(store, write, undefined, apart);
+    const run = { chunk: apart, one: (filter: Filter) => writeAlone(ofOnly(filter), session), alone };
+    const first = alone ? undefined : await writeMatching(store, write, write.filter, CHUNK_DOCUMENTS, run);
+    return first ?? writeAll(store, write, undefined, run);
   }
   return apart(write.filter, CHUNK_DOCUMENTS, async (tx) => {
-    const counts = await writeAll(store, write, tx.session, within(store, tx));
-    return counts.matched + counts.deleted === 0 ? missMany(store, tx, write) : counts;
+    const run = { chunk: within(store, tx), one: (filter: Filter) => writeWithin(store, tx, ofOnly(filter)), alone };
+    const counts = await writeAll(store, write, tx.session, run);
+    return counts.matched + counts.deleted === 0 && !alone ? missMany(store, tx, write) : counts;
   });
+}
+
+/** What may become too large for MongoDB goes alone, each document by itself. */
+function isLargeForMany(store: Store, write: CapturedManyWrite): boolean {
+  return write.kind === 'updateMany' && mayStoreFirst(store, ofOne(write));
+}
+
+/** Writes one document, however large it is. */
+type WriteAlone = (
+  write: CapturedUpdate | CapturedDelete,
+  session: mongo.ClientSession | undefined,
+) => Promise<Outcome>;
+
+/** How the documents of a multi-document write are written. */
+interface Run {
+  readonly chunk: RunChunk;
+  /** One that the filter names. */
+  readonly one: (filter: Filter) => Promise<Outcome>;
+  /** Whether all of them go alone. */
+  readonly alone: boolean;
 }
 
 /** Documents of earlier chunks are written already: what a chunk lacks is put back in the transaction of them all. */
@@ -51,7 +82,7 @@ async function writeAll(
   store: Store,
   write: CapturedManyWrite,
   session: mongo.ClientSession | undefined,
-  run: RunChunk,
+  run: Run,
 ): Promise<ManyCounts> {
   const total = noCounts();
   for await (const ids of idChunks(store, write, session)) add(total, await writeIds(store, write, ids, run));
@@ -90,29 +121,22 @@ async function writeIds(
   store: Store,
   write: CapturedManyWrite,
   ids: readonly unknown[],
-  run: RunChunk,
+  run: Run,
 ): Promise<ManyCounts> {
-  if (ids.some((id) => hasTwins(id, write.options.collation))) return writeOneByOne(store, write, ids, run);
-  const counts = await writeMatching(store, write, among(write.filter, ids), ids.length, run);
+  // Under a collation a chunk of texts may match ids of another one.
+  const isAlone = run.alone || ids.some((id) => hasTwins(id, write.options.collation));
+  const counts = isAlone ? undefined : await writeMatching(store, write, among(write.filter, ids), ids.length, run);
   if (counts !== undefined) return counts;
+  if (isAlone || ids.length === 1) return writeOneByOne(write, ids, run);
   const middle = Math.ceil(ids.length / 2);
   const total = await writeIds(store, write, ids.slice(0, middle), run);
   add(total, await writeIds(store, write, ids.slice(middle), run));
   return total;
 }
 
-/** Under a collation a chunk of texts may match ids of another one. */
-async function writeOneByOne(
-  store: Store,
-  write: CapturedManyWrite,
-  ids: readonly unknown[],
-  run: RunChunk,
-): Promise<ManyCounts> {
+async function writeOneByOne(write: CapturedManyWrite, ids: readonly unknown[], run: Run): Promise<ManyCounts> {
   const total = noCounts();
-  for (const id of ids) {
-    const filter = pinnedTo(write.filter, id, write.options.collation);
-    add(total, await run(filter, 1, (tx) => writeSingle(store, tx, ofOne({ ...write, filter }))));
-  }
+  for (const id of ids) add(total, await run.one(pinnedTo(write.filter, id, write.options.collation)));
   return total;
 }
 
@@ -123,16 +147,20 @@ function ofOne(write: CapturedManyWrite): CapturedUpdate | CapturedDelete {
 }
 
 /** Writes all that match as one chunk, or nothing if they are too many or too large for that, or not to be told apart. */
-function writeMatching(
+async function writeMatching(
   store: Store,
   write: CapturedManyWrite,
   filter: Filter,
   limit: number,
-  run: RunChunk,
+  run: Run,
 ): Promise<ManyCounts | undefined> {
-  return run(filter, limit, async (tx) => {
+  const steps = async (tx: Transaction) => {
     const images = await readImages(store, tx, write, filter, limit + 1);
     return images === undefined ? undefined : writeChunk(store, tx, write, images);
+  };
+  return run.chunk(filter, limit, steps).catch((error: unknown) => {
+    if (error instanceof MustStoreFirst) return undefined;
+    throw error;
   });
 }
 

@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
 import { kindOf } from '../bson/kind.ts';
 import { OptimisticLockError } from '../errors.ts';
+import type { StoredSystem } from '../offload/store-first.ts';
 import { hideInProjection } from '../system/hide.ts';
 import { overwrite } from '../system/overwrite.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
@@ -47,11 +48,17 @@ export async function writeSingle(
   write: CapturedUpdate | CapturedDelete,
 ): Promise<Outcome> {
   const bytes = await readPreImage(store, tx, write);
-  if (bytes === undefined) return writeMiss(store, tx, write);
-  const pre = preImage(store.bson, bytes);
+  const pre = bytes === undefined ? undefined : preImage(store.bson, bytes);
+  if (write.upon?.(pre) === false) throw new Overtaken();
+  if (pre === undefined) return writeMiss(store, tx, write);
   if (needsPayload(write)) requireWhole([pre]);
   checkExpected(store, write, pre.id, pre.system.ov);
   return write.kind === 'delete' ? deleteFound(store, tx, write, pre) : updateFound(store, tx, write, pre);
+}
+
+/** A write was prepared for another document than it meets. Nothing was written. */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken';
 }
 
 /** Taken once for each version, since it takes the version's number. */
@@ -65,7 +72,8 @@ export function stampOf(
   if (write.kind === 'delete') return { op: 'DELETE', at, cv, options: write.chronos };
   const offloads = store.payload !== undefined;
   const replaces = !store.versioning;
-  return { op: write.op, at, cv, options: write.chronos, restoredFrom: write.restoredFrom, offloads, replaces };
+  const { op, chronos: options, restoredFrom, stored } = write;
+  return { op, at, cv, options, restoredFrom, offloads, stored, replaces };
 }
 
 export function checkExpected(
@@ -91,7 +99,7 @@ async function readPreImage(
 }
 
 async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate, pre: PreImage): Promise<Outcome> {
-  const change = resolved(write.change, pre);
+  const change = resolved(store, write, pre);
   if (change === undefined) return results.unchanged(store, write, pre);
   const filter = pinnedTo(write.filter, pre.id, write.options.collation);
   const changes = judged(store, write, change, pre);
@@ -106,8 +114,13 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
     return outcome(withModifiedCount(result, modified), { matched: 1, modified });
   }
   await keepSuperseded(store, tx, [{ pre, until: next.updatedAt ?? store.clock.now(), cv: next.cv }]);
-  await checkVersions(store, tx, [pre.id]);
+  if (write.stored === undefined) await checkVersions(store, tx, [pre.id]);
+  else if (!store.versioning) tx.after.push(removing(store, pre, write.stored));
   return { ...outcome(result, { matched: 1, modified: 1 }), system: next };
+}
+
+function removing({ payload }: Store, { system }: PreImage, by: StoredSystem) {
+  return async () => payload?.large.removeReplaced(system, by);
 }
 
 /**
@@ -115,7 +128,8 @@ async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate,
  * is at hand, which a replacement can do with, it counts as one; so it does where a version is wanted anyway.
  */
 export function judged(store: Store, write: CapturedUpdate, change: SendableChange, pre: PreImage): Verdict {
-  const isTold = write.change.form === 'computed' || write.chronos.always === true || isAway(pre);
+  const isTold =
+    write.change.form === 'computed' || write.chronos.always === true || write.stored !== undefined || isAway(pre);
   return isTold ? 'changes' : verdict(store.bson, change, pre);
 }
 
@@ -148,7 +162,7 @@ async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, chan
   const answer = await callUpdate(store, tx, telling, write.filter, inserting);
   const upsertedId = idIn(answer);
   if (foreseen === undefined && mayName(write, upsertedId)) await continueLife(store, tx, upsertedId, stamp);
-  await checkVersions(store, tx, [upsertedId]);
+  if (write.stored === undefined) await checkVersions(store, tx, [upsertedId]);
   tx.written.push({ id: upsertedId, ov: past === undefined ? 0 : past.ov + 1 });
   if (!returnsDocument(write)) return { ...NOTHING, result: answer, inserted: 1, upsertedId };
   const asked = write.options.includeResultMetadata === true;
@@ -183,7 +197,7 @@ async function continueLife(store: Store, tx: Transaction, id: unknown, stamp: S
 function foreseenId({ filter, change }: CapturedUpdate): unknown {
   const pinned = pinnedId(filter);
   if (pinned !== undefined) return pinned;
-  if (change.form === 'replacement') return change.document._id;
+  if (change.form === 'replacement') return fieldOf(change.document, '_id');
   if (change.form === 'operators') return change.spec.$setOnInsert?._id ?? change.spec.$set?._id;
   return undefined;
 }
@@ -227,7 +241,8 @@ function callUpdate(
   change: SendableChange,
 ): Promise<unknown> {
   const options = insideTransaction(write.options, tx.session);
-  if (write.change.form === 'computed' && change.form === 'replacement') {
+  const isOurs = write.change.form === 'computed' || write.upon !== undefined;
+  if (isOurs && change.form === 'replacement') {
     return overwrite(store.head, filter, change.document, options);
   }
   if (returnsDocument(write)) options.projection = hideInProjection(options.projection as RawDocument | undefined);

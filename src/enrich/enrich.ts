@@ -1,4 +1,5 @@
 import type { Model, Schema } from 'mongoose';
+import { encodeWhole } from '../bson/encode-whole.ts';
 import { type AnyDocument, definedFields, isDocument } from '../bson/equality.ts';
 import { decodeExact, type ExactDocument, equalsIgnoring, topLevel } from '../bson/exact.ts';
 import type { DriverOptions } from '../commit/captured-write.ts';
@@ -125,7 +126,7 @@ function merging(
   const merge: Merge = (current) => {
     const before = decodeExact(bson, current);
     const after = cast.reduce<ExactDocument>(deepMerge, before);
-    const changes = !equalsIgnoring(current, bson.serialize(after), '_system');
+    const changes = !equalsIgnoring(current, encodeWhole(bson, after), '_system');
     if (!changes) return functionId === undefined ? undefined : content(before);
     return content(deepMerge(after, timestampOf(model)));
   };
@@ -171,7 +172,7 @@ async function validate(
   merged: Map<string, unknown>,
   patches: readonly AnyDocument[],
 ): Promise<void> {
-  const document = bson.deserialize(bson.serialize(merged)) as RawDocument;
+  const document = bson.deserialize(encodeWhole(bson, merged)) as RawDocument;
   const named = patches.flatMap((patch) => namedPaths(model.schema, patch));
   const { discriminatorKey = '__t' } = model.schema.options as { discriminatorKey?: string };
   // The other fields are left out, since validating a document casts all of it, also what has long been stored.

@@ -1,21 +1,30 @@
 import type { mongo } from 'mongoose';
 import { withoutField } from '../bson/rebuild.ts';
-import { blobLength, type Fields } from '../payload/take-blobs.ts';
+import { type Mark, marksIn } from '../payload/join-document.ts';
+import type { PayloadMap } from '../payload/payload-map.ts';
+import type { Fields } from '../payload/take-blobs.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
-import type { RawDocument } from '../types.ts';
+import type { RawDocument, SystemFields } from '../types.ts';
 import { plainProjection, projected } from './project.ts';
-import { type ComingVersion, type Encoding, isLarge, PutBefore, type StoredFirst, storeFirst } from './store-first.ts';
-import type { Offloading } from './upload-row.ts';
-import { isTooLong } from './whole-length.ts';
+import {
+  type ComingVersion,
+  type Encoding,
+  isLarge,
+  PutBefore,
+  type Standing,
+  type StoredFirst,
+  type StoredSystem,
+  storeFirst,
+} from './store-first.ts';
+import { type Offloading, removeReplaced } from './upload-row.ts';
+import { isTooLong, LARGE_BYTES, wholeLength } from './whole-length.ts';
 
 type Configured = mongo.Collection<RawDocument> & { readonly bsonOptions?: object };
-
-/** What the serializer has room for unless it is told: it does not grow by itself. */
-const SERIALIZER_BYTES = 17 * 2 ** 20;
 
 /** What it takes of the tier that it belongs to. */
 export interface LargeContext {
   readonly whole: (row: Uint8Array) => Promise<Uint8Array>;
+  readonly withReferences: (row: Uint8Array) => Promise<Uint8Array>;
   readonly owned: () => Promise<void>;
   /** What the server gives of a document for a projection. */
   readonly project: (document: Uint8Array, projection: RawDocument) => Promise<Uint8Array>;
@@ -33,15 +42,24 @@ export class LargeDocuments {
   }
 
   /** Whether a document that is to be written is one. */
-  isLarge(document: Fields, options: object): boolean {
-    return isLarge(this.#target, document, this.#encoding(options));
+  isLarge(document: Fields, options: object, standing?: Standing): boolean {
+    return isLarge(this.#target, document, this.#encoding(options), standing);
   }
 
-  /** All of a document. */
-  encoded(document: Fields): Uint8Array {
-    const { bson, map } = this.#target;
-    const room: object = { minInternalBufferSize: blobLength(document, map.blobTree) + SERIALIZER_BYTES };
-    return bson.serialize(document, room);
+  /** What of documents are blobs. */
+  get map(): PayloadMap {
+    return this.#target.map;
+  }
+
+  /** Whether a row is one, as a whole, together with so many characters more. */
+  isLargeWith(row: Uint8Array | undefined, more: number): boolean {
+    const length = row === undefined ? 0 : wholeLength(row.length, systemOfBytes(this.#target.bson, row));
+    return length + more > LARGE_BYTES;
+  }
+
+  /** The row with all of its document, but for the blobs: in their places stand marks. */
+  async withMarks(row: Uint8Array, marks: readonly Mark[]): Promise<Uint8Array> {
+    return marksIn(await this.#context.withReferences(row), marks);
   }
 
   /** Whether a document of which a part is in object storage is one, as a whole. */
@@ -63,6 +81,11 @@ export class LargeDocuments {
   ): Promise<StoredFirst> {
     await this.#context.owned();
     return storeFirst(this.#target, { ...coming, before: this.putBy(call) }, document, this.#encoding(options));
+  }
+
+  /** Where no versions are kept, takes away what the version before was stored as, once this one is committed. */
+  removeReplaced(system: SystemFields, by: StoredSystem): Promise<void> {
+    return removeReplaced(this.#target, system, by);
   }
 
   putBy(call: object): PutBefore {

@@ -91,6 +91,7 @@ export class PayloadTier {
     this.#marking = new Marking(this.#target, clock, options);
     this.large = new LargeDocuments(this.#target, {
       whole: (row) => this.whole(row),
+      withReferences: (row) => this.withReferences(row),
       owned: () => this.#ownership.require(),
       project: async (document, asked) => (await this.#projectedByServer([document], asked))[0]!,
     });

@@ -9,7 +9,7 @@ import { type Digest, RunningDigest } from '../payload/digest.ts';
 import { drawIncarnation } from '../payload/incarnation.ts';
 import { blobKeys, itemKey, type VersionAddress } from '../payload/payload-key.ts';
 import { inlinePart } from '../payload/split-document.ts';
-import { blobLength, type Fields, type TakenText, withoutBlobs } from '../payload/take-blobs.ts';
+import { type Fields, type TakenText, withoutBlobs } from '../payload/take-blobs.ts';
 import { decodeText } from '../payload/text-charset.ts';
 import type { BlobReference, PayloadReference, RawDocument, SystemFields } from '../types.ts';
 import { addressOf, type Known, knownBlob, type Offloading, UPLOAD_DEADLINE_MS } from './upload-row.ts';
@@ -47,6 +47,9 @@ export class PutBefore {
   }
 }
 
+/** Texts that stand in a document for blobs that are stored, each with what it stands for. */
+export type Standing = ReadonlyMap<string, BlobReference>;
+
 /** The version that a document is going to be. */
 export interface ComingVersion {
   readonly id: unknown;
@@ -55,20 +58,34 @@ export interface ComingVersion {
   readonly incarnation: string | undefined;
   /** What the version before has that this one may repeat, if it stays the one before. */
   readonly known: readonly Known[];
+  readonly standing?: Standing | undefined;
   readonly before: PutBefore;
 }
 
 /** Whether a document has blobs and passes what goes into MongoDB as a whole. */
-export function isLarge({ bson, map }: Offloading, document: Fields, encoding: Encoding): boolean {
-  const length = blobLength(document, map.blobTree);
+export function isLarge(
+  { bson, map }: Offloading,
+  document: Fields,
+  encoding: Encoding,
+  standing: Standing = new Map(),
+): boolean {
+  let length = 0;
+  const rest = withoutBlobs(document, map.blobTree, ({ text }) => {
+    length += textLength(text, standing);
+    return '';
+  });
   if (length === 0 || length > LARGE_BYTES) return length > 0;
-  const rest = withoutBlobs(document, map.blobTree, () => '');
   try {
     return bson.serialize(rest, encoding).length + length > LARGE_BYTES;
   } catch (error) {
     if (error instanceof RangeError) return true;
     throw error;
   }
+}
+
+function textLength(text: string, standing: Standing): number {
+  const reference = standing.get(text);
+  return reference === undefined ? text.length : Math.ceil(reference.length / 3) * 4;
 }
 
 /**
@@ -89,14 +106,15 @@ export async function storeFirst(
   const encode = encoderOf(target, coming, encoding);
   let total = 0;
   // All that can be told without decoding.
+  const { standing = new Map() } = coming;
   const rest = withoutBlobs(document, map.blobTree, ({ path, text }) => {
-    const length = decodedLength(text);
+    const length = standing.get(text)?.length ?? decodedLength(text);
     requireBlobFits(length, total, path);
     total += length;
     return '';
   });
   encode(rest);
-  const found = blobsOf(target, document);
+  const found = blobsOf(target, document, standing);
   encode(withoutBlobs(document, map.blobTree, ({ path, text }) => (found.has(nameOf(path)) ? '' : text)));
   const references = new Map<string, BlobReference>();
   for (const [name, blob] of found) references.set(name, await storeBlob(target, coming, blob));
@@ -122,10 +140,11 @@ function nameOf(path: readonly string[]): string {
 }
 
 /** The texts that are strict base64: others stay in the JSON. */
-function blobsOf({ map }: Offloading, document: Fields): ReadonlyMap<string, Blob> {
+function blobsOf({ map }: Offloading, document: Fields, standing: Standing): ReadonlyMap<string, Blob> {
   const found = new Map<string, Blob>();
   withoutBlobs(document, map.blobTree, (taken) => {
-    const head = strictHeadOf(taken.text);
+    const stored = standing.get(taken.text);
+    const head = stored === undefined ? strictHeadOf(taken.text) : (stored.head ?? '');
     if (head !== undefined) found.set(nameOf(taken.path), { ...taken, head });
     return taken.text;
   });
@@ -151,6 +170,8 @@ async function storeBlob(
   coming: ComingVersion,
   { path, text, rules, head }: Blob,
 ): Promise<BlobReference> {
+  const stored = coming.standing?.get(text);
+  if (stored !== undefined) return { ...stored, path };
   const digest = await digestOfText(text, head);
   const { contentType } = rules;
   const facts = { path, contentType, ...(head === '' ? {} : { head }), ...digest };

@@ -80,7 +80,7 @@ export async function uploadRow(
   const { payload, blobs, repeats, undo } = await store(target, row, known);
   const refers = { payload, blobs };
   if (await mark({ row, refers })) {
-    await removeReplaced(target, row, refers);
+    await removeReplaced(target, row.system, refers);
     if (!repeats || !(await isCondemned(target, keysOf(refers)))) return refers;
     return repairRow(target, { ...row, system: { ...row.system, state: 'new', payload } });
   }
@@ -99,7 +99,7 @@ export async function uploadRow(
  * Where no versions are kept, what the version before was stored as goes with it. What cannot be removed now nothing
  * refers to any more, and `sweep()` finds it.
  */
-async function removeReplaced({ stores }: Offloading, { system }: Row, refers: Known): Promise<void> {
+export async function removeReplaced({ stores }: Offloading, system: SystemFields, refers: Known): Promise<void> {
   if (system.sole !== true) return;
   const kept = new Set(keysOf(refers));
   const { payload, blobs = [] } = system;

@@ -48,6 +48,23 @@ export function referencesIn(document: Uint8Array, blobs: readonly BlobReference
   return withValues(document, 0, encodedSize(document), pathTree(values));
 }
 
+/** A text that stands for a blob. */
+export interface Mark {
+  readonly reference: Pick<BlobReference, 'path'>;
+  readonly mark: string;
+}
+
+/**
+ * A document with texts in the places of its blobs.
+ *
+ * @throws MismatchedParts
+ */
+export function marksIn(document: Uint8Array, marks: readonly Mark[]): Uint8Array {
+  if (marks.length === 0) return document;
+  const values = marks.map(({ reference, mark }): Placed => [reference.path, textValue(mark)]);
+  return withValues(document, 0, encodedSize(document), pathTree(values));
+}
+
 type Placed = readonly [path: readonly string[], value: RawValue];
 
 function withValues(bytes: Uint8Array, offset: number, end: number, tree: PathTree<RawValue>): Uint8Array {
@@ -68,9 +85,12 @@ function mismatch(key: string): MismatchedParts {
   return new MismatchedParts(`The body has no place for the blob at ${JSON.stringify(key)}`);
 }
 
-/** As a BSON string. It is ASCII, so it has as many bytes as characters. */
 function encodedText({ reference, bytes }: JoinBlob): RawValue {
-  const text = encodeBase64({ bytes, head: reference.head ?? '' });
+  return textValue(encodeBase64({ bytes, head: reference.head ?? '' }));
+}
+
+/** As a BSON string. It is ASCII, so it has as many bytes as characters. */
+function textValue(text: string): RawValue {
   const encoded = Buffer.allocUnsafe(4 + text.length + 1);
   encoded.writeInt32LE(text.length + 1, 0);
   encoded.write(text, 4, 'latin1');

@@ -25,14 +25,35 @@ export function withoutBlobs<D extends Fields>(document: D, tree: PathTree<BlobR
   return fieldsWithout(document, tree, [], take) as D;
 }
 
-/** How long all texts of a document are that may be blobs, in characters. */
-export function blobLength(document: Fields, tree: PathTree<BlobRules>): number {
-  let length = 0;
+/** All texts of a document that may be blobs. */
+export function textsIn(document: Fields, tree: PathTree<BlobRules>): readonly string[] {
+  const texts: string[] = [];
   withoutBlobs(document, tree, ({ text }) => {
-    length += text.length;
+    texts.push(text);
     return text;
   });
-  return length;
+  return texts;
+}
+
+/** How long they are together, in characters. */
+export function blobLength(document: Fields, tree: PathTree<BlobRules>): number {
+  return textsIn(document, tree).reduce((sum, { length }) => sum + length, 0);
+}
+
+/** The same of one value of a document. */
+export function valueWithoutBlobs(value: unknown, branch: Branch<BlobRules>, take: Take): unknown {
+  return valueWithout(value, branch, [], take);
+}
+
+/** What lies behind a path as an update names it, with positions of lists in it. */
+export function branchAt(tree: PathTree<BlobRules>, path: string): Branch<BlobRules> | undefined {
+  let branch: Branch<BlobRules> | undefined = tree;
+  for (const key of path.split('.')) {
+    if (/^(\d+|\$.*)$/.test(key)) continue;
+    if (branch === undefined || isLeaf(branch)) return undefined;
+    branch = branch.get(key);
+  }
+  return branch;
 }
 
 function fieldsWithout(fields: Fields, tree: PathTree<BlobRules>, path: readonly string[], take: Take): Fields {

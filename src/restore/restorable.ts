@@ -1,3 +1,4 @@
+import { encodeWhole } from '../bson/encode-whole.ts';
 import { decodeExact, equalsIgnoring } from '../bson/exact.ts';
 import type { Store } from '../commit/store.ts';
 import { entriesOf, fieldOf } from '../commit/version-record.ts';
@@ -28,7 +29,7 @@ export function restorable(store: Store, { bytes, system, isHead }: StoredVersio
     if (field === '_id') content.set(field, id);
     else if (field !== '_system') content.set(field, value);
   }
-  return { id, ov: system.ov, content, bytes: store.bson.serialize(content) };
+  return { id, ov: system.ov, content, bytes: encodeWhole(store.bson, content) };
 }
 
 /** Whether a head is in that state already, whatever its bookkeeping says. */
