@@ -8,7 +8,7 @@ import type { PreImage } from './version-record.ts';
  * Documents of which only a part is in MongoDB met a write that needs them whole. Nothing was written, or what was is
  * undone with the transaction.
  */
-export class PayloadAway extends Error {
+class PayloadAway extends Error {
   override readonly name = 'PayloadAway';
   readonly documents: readonly PreImage[];
 
