@@ -17,8 +17,8 @@ import { type ItemOptions, type ReadItemOptions, readItem } from './read-item.ts
 
 export interface ItemListOptions extends ItemOptions {
   /**
-   * Finds deleted documents as well, as they last were, with `deleted` and `deletedAt` in their `_system`. Looks at every
-   * deletion in the collection.
+   * Finds deleted documents as well, as they last were, with `deleted` and `deletedAt` in their `_system`. No index leads
+   * to them: all version records of the collection, or of the tenant, are looked through for each page.
    * @default false
    */
   readonly includeDeleted?: boolean | undefined;

@@ -29,7 +29,7 @@ export interface DeletedQuery {
 /**
  * The documents that a filter finds, and those that are deleted, or were at a point in time, as far as the filter finds
  * them as they last were, under the bookkeeping of their deletion. Those that were erased are none of them, and those
- * whose content retention has dropped. All of one snapshot. Every deletion of the collection is looked at.
+ * whose content retention has dropped. All of one snapshot. All records are looked through.
  *
  * @throws VersioningDisabledError; BeyondRetentionError; ConfigError in a transaction
  */

@@ -180,3 +180,24 @@ test.each([true, false])(
     await rm(basePath, { recursive: true, force: true });
   },
 );
+
+test('beside writers that delete and bring back, each list has every document once', async () => {
+  const busy = chronos.with<Note>({ tenantId: 'a', collection: 'bin-busy' });
+  const ids: string[] = [];
+  for (let n = 0; n < 12; n++) ids.push((await busy.create({ n })).id);
+  let isOver = false;
+  const writers = [0, 1, 2].map(async (writer) => {
+    for (let turn = writer; !isOver; turn += 3) {
+      const id = ids[turn % ids.length];
+      await busy.delete(id);
+      await busy.restoreObject(id, { ov: 0 });
+    }
+  });
+  for (let list = 0; list < 15; list++) {
+    const { items } = await busy.query({}, { includeDeleted: true });
+    expect(items.map(({ id }) => id).sort()).toEqual([...ids].sort());
+    for (const { id, item } of items) expect(ids[item.n]).toBe(id);
+  }
+  isOver = true;
+  await Promise.all(writers);
+});
