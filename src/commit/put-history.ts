@@ -165,7 +165,10 @@ function documentOf({ bson, payload }: Store, bytes: Uint8Array): ExactDocument 
   return new Map([...entriesOf(document), ['_system', offloaded]]);
 }
 
-/** Numbers of the collection go on after those that were put. */
+/**
+ * Numbers of the collection go on after those that were put. Those came out of their order, so that one number no longer
+ * tells which versions are counted: whoever counts begins anew.
+ */
 async function raiseCounter(store: Store, tx: Transaction, rows: readonly PutRow[]): Promise<void> {
   if (!store.collectionVersion) return;
   const numbers = rows.flatMap(({ bytes }) => {
@@ -173,5 +176,7 @@ async function raiseCounter(store: Store, tx: Transaction, rows: readonly PutRow
     return [Number(cv), Number(untilCv)];
   });
   const value = numbers.reduce((max, cv) => Math.max(max, cv + 1), 0);
-  if (value > 0) await counterOf(store).updateOne({ _id: 'cv' }, { $max: { value } }, { session: tx.session });
+  if (value === 0) return;
+  await counterOf(store).updateOne({ _id: 'cv' }, { $max: { value } }, { session: tx.session });
+  await counterOf(store).deleteOne({ _id: 'counted' as 'cv' }, { session: tx.session });
 }

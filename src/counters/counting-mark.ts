@@ -20,7 +20,7 @@ const LATEST = { readPreference: 'primary', readConcern: { level: 'majority' } }
 
 /**
  * What a collection is counted as: written beside its last number, it goes where that goes, when the collection is dropped
- * or renamed.
+ * or renamed. An import takes it away, for it puts versions among those that are counted.
  *
  *     users_counter: { _id: 'counted', as: ObjectId(…) }
  *

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import type { mongo } from 'mongoose';
 import { afterAll, expect, test, vi } from 'vitest';
 import { ChronosEntity, ChronosModel, Prop } from '../../decorators/index.ts';
@@ -246,6 +247,35 @@ test('a collection that is counted before its first change has its versions inde
   expect(versions).toMatchObject({ options: { storageEngine: { wiredTiger: {} } } });
   const keys = (await db.collection('users_ver').indexes()).map(({ key }) => Object.keys(key).join());
   expect(keys).toEqual(expect.arrayContaining(['_id.id,_id.ov', '_system.cv']));
+});
+
+test('what is imported is counted whole, also where it is counted in between', async () => {
+  const [from, to] = [start(), start()];
+  await from.Users.insertMany([{ _id: 2 }, { _id: 1 }]);
+  await from.Users.updateOne({ _id: 2 }, { n: 1 });
+  const bring = async (ids: { readonly after?: number; readonly upTo?: number }) => {
+    const file = new PassThrough();
+    const chunks = file.toArray();
+    await from.Users.exportHistory(file, ids);
+    await to.Users.importHistory(Readable.from(await chunks));
+  };
+  // What was written last comes first.
+  await bring({ upTo: 1 });
+  expect(await to.totals()).toMatchObject({ created: 1, updated: 0 });
+  await bring({ after: 1 });
+  expect(await to.totals()).toMatchObject({ created: 2, updated: 1 });
+});
+
+test('a collection that is put back to what it was is counted from there on', async () => {
+  const { users, Users, totals } = start();
+  for (const n of [1, 2, 3]) await users.create({ n });
+  expect(await totals()).toMatchObject({ created: 3 });
+  const db = Users.db.db as mongo.Db;
+  await db.collection('users').deleteOne({ n: 3 });
+  await db.collection<{ _id: string }>('users_counter').updateOne({ _id: 'cv' }, { $set: { value: 2 } });
+  expect(await totals()).toMatchObject({ created: 3 });
+  await users.create({ n: 4 });
+  expect(await totals()).toMatchObject({ created: 4 });
 });
 
 test('what was deleted is not deleted once more when it is erased', async () => {

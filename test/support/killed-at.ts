@@ -11,7 +11,7 @@ export interface Steps {
 }
 
 /** Kills this process right before it sends its nth command, or takes its nth step, from now on. */
-export function killedAt(mongoose: Mongoose, nth: number): Steps {
+export function killedAt(mongoose: Pick<Mongoose, 'connection'>, nth: number): Steps {
   const count = {
     sent: 0,
     step() {
