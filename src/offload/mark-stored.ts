@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { MAJORITY } from '../system/majority.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 import { flipState } from './flip-state.ts';
 import type { Referring } from './references.ts';
@@ -43,7 +44,7 @@ export async function markStored({ head, versions }: Offloading, stored: StoredV
 async function markIn(collection: Collection, stored: StoredVersion): Promise<boolean> {
   const { matchedCount } = await flipState((options) =>
     collection
-      .updateOne(stillThere(stored.row), referringTo(stored), options)
+      .updateOne(stillThere(stored.row), referringTo(stored), { ...options, ...MAJORITY })
       .catch((error: mongo.MongoServerError) => {
         throw TOO_LARGE.includes(error.code) ? new NoRoom(stored.refers) : error;
       }),
@@ -149,7 +150,9 @@ async function markAllIn(
   const updates = stored.map((one) => ({
     updateOne: { filter: stillThere(one.row), update: referringTo(one) },
   }));
-  const { matchedCount } = await collection.bulkWrite(updates, { ordered: false }).catch(() => NONE_MATCHED);
+  const { matchedCount } = await collection
+    .bulkWrite(updates, { ordered: false, ...MAJORITY })
+    .catch(() => NONE_MATCHED);
   return new Set(matchedCount === stored.length ? stored : await whichAreMarked(collection, stored));
 }
 
@@ -162,7 +165,9 @@ async function whichAreMarked(
 ): Promise<readonly StoredVersion[]> {
   const filter = { $or: stored.map(isMarked) } as mongo.Filter<RawDocument>;
   const projection = { _id: 0, '_system.ov': 1, '_system.payload.key': 1 } as const;
-  const found = await collection.find(filter, { projection, readPreference: 'primary' }).toArray();
+  // What is seen here is never undone.
+  const options = { projection, readPreference: 'primary', readConcern: { level: 'majority' } } as const;
+  const found = await collection.find(filter, options).toArray();
   const keys = new Set(found.map(({ _system }) => keyOfMark(_system as SystemFields)));
   return stored.filter(({ row, refers }) => keys.has(keyOfMark({ ...refers, ov: row.system.ov })));
 }
