@@ -5,6 +5,7 @@ import type { Store } from '../commit/store.ts';
 import { requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
 import type { SweepCounts } from '../offload/sweep-objects.ts';
+import { sweepManifests } from '../retention/sweep-manifests.ts';
 import { requirePayload } from './payloads.ts';
 
 /** How objects that nothing refers to are removed. */
@@ -36,14 +37,15 @@ const GRACE_MS = 3_600_000;
 const MAX_LISTED = 1_000;
 
 /**
- * Removes the objects of a collection that nothing refers to, beside running reads and writes.
+ * Removes the objects and the manifests of a collection that nothing refers to, beside running reads and writes.
  *
  * @param tenant limits it to one of the tenants that share the collection
  */
 export async function sweep(store: Store, options: SweepOptions = {}, tenant?: string): Promise<SweepReport> {
   const { dryRun = false, graceMs = GRACE_MS, onProgress = () => undefined } = options;
   const what = `sweep the objects of ${store.head.collectionName}`;
-  const payload = requirePayload(store, what);
+  const hasManifests = store.retention?.rollup !== undefined;
+  if (!hasManifests) requirePayload(store, what);
   requireConfirmed(what, options);
   if (!(graceMs >= 0)) throw new ConfigError({ message: `Cannot ${what}: graceMs has to be a number from 0` });
   const keys: string[] = [];
@@ -52,6 +54,22 @@ export async function sweep(store: Store, options: SweepOptions = {}, tenant?: s
     await ensureOperations(store);
     await finishErasures(store, await erasuresUnderWay(store));
   }
-  const counts = await payload.sweep({ tenant, graceMs, dryRun, onOrphan, onProgress });
-  return { ...counts, dryRun, keys };
+  const run = { tenant, graceMs, dryRun, onOrphan, onProgress };
+  const ofVersions = (await store.payload?.sweep(run)) ?? NOTHING;
+  if (!hasManifests) return { ...ofVersions, dryRun, keys };
+  const onFurther = (counts: SweepCounts) => onProgress(sum(ofVersions, counts));
+  const ofManifests = await sweepManifests(store, { ...run, onProgress: onFurther });
+  return { ...sum(ofVersions, ofManifests), dryRun, keys };
+}
+
+const NOTHING: SweepCounts = { objects: 0, orphans: 0, bytes: 0, retained: 0, interrupted: 0 };
+
+function sum(a: SweepCounts, b: SweepCounts): SweepCounts {
+  return {
+    objects: a.objects + b.objects,
+    orphans: a.orphans + b.orphans,
+    bytes: a.bytes + b.bytes,
+    retained: a.retained + b.retained,
+    interrupted: a.interrupted + b.interrupted,
+  };
 }

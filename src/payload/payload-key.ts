@@ -101,7 +101,7 @@ export function isPayloadKey(rest: string): boolean {
 }
 
 /** What all keys of a collection's manifests begin with; with a tenant, those of the tenant. */
-function manifestPrefix({ prefix, collection, tenant }: Omit<ItemAddress, 'id' | 'incarnation'>): string {
+export function manifestPrefix({ prefix, collection, tenant }: Omit<ItemAddress, 'id' | 'incarnation'>): string {
   const own = tenant === undefined ? '' : `${tenantSegment(tenant)}/`;
   return `${keySegment(prefix)}/__manifests__/${keySegment(collection)}/${own}`;
 }
@@ -115,6 +115,13 @@ function manifestPrefix({ prefix, collection, tenant }: Omit<ItemAddress, 'id' |
 export function manifestKey(address: Omit<ItemAddress, 'id' | 'incarnation'>, period: string, name: string): string {
   const [, year, month] = /^(.+)-(\d\d)-\d\d$/.exec(period) as unknown as [string, string, string];
   return `${manifestPrefix(address)}${year}/${month}/${period}-${name}.ndjson.gz`;
+}
+
+const MANIFEST_KEY = /^[^/]+\/\d\d\/[^/]+\.ndjson\.gz$/;
+
+/** Whether what stands behind the prefix of a collection's manifests makes it the key of one, and not one of a tenant's. */
+export function isManifestKey(rest: string): boolean {
+  return MANIFEST_KEY.test(rest);
 }
 
 const INCARNATION = /^[0-9a-f]{8,32}$/;

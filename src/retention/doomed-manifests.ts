@@ -8,10 +8,10 @@ import { about, allOf, type Manifest, manifestRecords, versionsStore } from './m
 /** A manifest that is not finished by then is not going to be. */
 const WRITING_MS = 600_000;
 
-/** Deletes a manifest that does not count, with all versions of its object that the store keeps. */
+/** Deletes a manifest that nobody puts any more and that does not count, with all versions of it that the store keeps. */
 export async function doom(store: Store, key: string): Promise<void> {
   const filter = { _id: { manifest: key }, state: { $ne: 'kept' } } as const;
-  await manifestRecords(store).updateOne(filter, { $set: { state: 'doomed' } }, MAJORITY);
+  await manifestRecords(store).updateOne(filter, { $set: { state: 'doomed' }, $unset: { begun: '' } }, MAJORITY);
   await deleteDoomed(store, key);
 }
 
@@ -21,6 +21,29 @@ export async function doomWriting(store: Store, id: unknown): Promise<void> {
   const filter = { ...allOf(tenant), state: 'writing', ...about([id]) } as mongo.Filter<Manifest>;
   await manifestRecords(store).updateMany(filter, { $set: { state: 'doomed' } }, MAJORITY);
   await deleteAllDoomed(store, tenant);
+}
+
+/**
+ * Deletes a manifest that no record names, with all versions of it that the store keeps. It is put on record for that.
+ *
+ * @returns `recorded` where there is a record by now, and nothing was done
+ */
+export async function deleteUnrecorded(
+  store: Store,
+  key: string,
+  tenant?: string,
+): Promise<'recorded' | 'removed' | 'retained'> {
+  const filter = { _id: { manifest: key } };
+  const upsert = { $setOnInsert: { state: 'doomed' as const, ...(tenant === undefined ? {} : { tenant }) } };
+  const { upsertedCount } = await manifestRecords(store).updateOne(filter, upsert, { upsert: true, ...MAJORITY });
+  if (upsertedCount === 0) return 'recorded';
+  try {
+    await deleteDoomed(store, key);
+    return 'removed';
+  } catch (error) {
+    if (isLocked(error)) return 'retained';
+    throw error;
+  }
 }
 
 /** Deletes all manifests, with the history they are of. */
@@ -61,8 +84,12 @@ function isLocked(error: unknown): boolean {
   return error instanceof StorageError && error.retained;
 }
 
-/** The record goes last: as long as it is there, it is known that something may be left. */
+/**
+ * The record goes last: as long as it is there, it is known that something may be left. It stays while its writer may
+ * still put the object.
+ */
 async function deleteDoomed(store: Store, key: string): Promise<void> {
   await versionsStore(store).delete(key, { allVersions: true });
-  await manifestRecords(store).deleteOne({ _id: { manifest: key }, state: 'doomed' }, MAJORITY);
+  const isSettled = { begun: { $not: { $gte: new Date(Date.now() - WRITING_MS) } } };
+  await manifestRecords(store).deleteOne({ _id: { manifest: key }, state: 'doomed', ...isSettled }, MAJORITY);
 }

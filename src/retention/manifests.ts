@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
 import type { RollupOptions } from '../config/options.ts';
 import { ConfigError } from '../errors.ts';
+import type { Owned } from '../offload/owner.ts';
 import type { Digest } from '../payload/digest.ts';
 import type { PayloadStore } from '../payload/payload-store.ts';
 import { locksOf } from '../system/locks-collection.ts';
@@ -83,6 +84,12 @@ export function about(ids: Selection['ids']): object {
 
 export function manifestRecords(store: Store): mongo.Collection<Manifest> {
   return locksOf<Manifest>(store.head);
+}
+
+/** Whose manifests they are, and what the keys of all of them have in common: where tenants share the collection, theirs too. */
+export function manifestOwner(store: Store): Owned {
+  const { prefix = store.head.dbName, tenant } = rollupOf(store);
+  return { head: store.head, address: { prefix, collection: store.head.collectionName, tenant } };
 }
 
 /** Where manifests are kept. @throws ConfigError where there are some, and nobody has said where */

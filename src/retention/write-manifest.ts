@@ -3,11 +3,12 @@ import type { mongo } from 'mongoose';
 import { compareValues } from '../bson/compare.ts';
 import type { Store } from '../commit/store.ts';
 import { tenantOfId } from '../commit/tenant-of-id.ts';
+import { requireOwned } from '../offload/owner.ts';
 import { manifestKey } from '../payload/payload-key.ts';
 import { MAJORITY } from '../system/majority.ts';
 import type { DueRecord } from './due-records.ts';
 import { encodeRecords } from './manifest-body.ts';
-import { type Manifest, manifestRecords, rollupOf } from './manifests.ts';
+import { type Manifest, manifestOwner, manifestRecords, rollupOf } from './manifests.ts';
 import { periodOf } from './period.ts';
 
 const NAME_BYTES = 8;
@@ -24,7 +25,9 @@ export async function writeManifest(store: Store, records: readonly DueRecord[])
   const { bytes, size, sha256, length } = await encodeRecords(store.bson, records);
   const period = periodOf(latestOf(records), manifestPeriod);
   const owner = tenantOfId(store, records[0]?.id);
-  const key = manifestKey(addressOf(store, owner), period, randomBytes(NAME_BYTES).toString('hex'));
+  const { address } = manifestOwner(store);
+  const own = owner === undefined ? address : { ...address, tenant: owner };
+  const key = manifestKey(own, period, randomBytes(NAME_BYTES).toString('hex'));
   const record: Manifest = {
     _id: { manifest: key },
     ...(owner === undefined ? {} : { tenant: owner }),
@@ -35,6 +38,7 @@ export async function writeManifest(store: Store, records: readonly DueRecord[])
     size,
     ...factsOf(records),
   };
+  await ownedOnce(store);
   await manifestRecords(store).insertOne(record, MAJORITY);
   await versions.put(key, bytes, { contentType: 'application/gzip' });
   await versions.get(key, { expected: { sha256, length } });
@@ -51,10 +55,14 @@ export async function keep(store: Store, key: string, session: mongo.ClientSessi
   return (await manifestRecords(store).updateOne(filter, update, { session })).matchedCount === 1;
 }
 
-/** What the keys of all manifests of a collection, or of a tenant's part of it, have in common. */
-function addressOf(store: Store, owner: string | undefined) {
-  const { prefix = store.head.dbName, tenant = owner } = rollupOf(store);
-  return { prefix, collection: store.head.collectionName, tenant };
+const owned = new WeakMap<Store, Promise<void>>();
+
+/** Of two databases with the same keys each would take the manifests of the other one for left over. */
+function ownedOnce(store: Store): Promise<void> {
+  const known = owned.get(store) ?? requireOwned(manifestOwner(store), rollupOf(store).versions);
+  owned.set(store, known);
+  known.catch(() => owned.delete(store));
+  return known;
 }
 
 function factsOf(records: readonly DueRecord[]) {

@@ -4,6 +4,7 @@ import { type ChronosModelType, type ChronosPluginOptions, chronos } from '../..
 import type { DeleteOptions } from '../../src/payload/payload-store.ts';
 import { testDatabase } from '../support/database.ts';
 import { everything, whereFound } from '../support/everything.ts';
+import { manifestsIn } from '../support/manifests-in.ts';
 import { retain } from '../support/retain.ts';
 import { headsOf, recordsOf } from '../support/stored.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
@@ -49,7 +50,7 @@ function modelOf(options: ChronosPluginOptions = {}) {
 const PLANTED = Array.from({ length: 12 }, (_, n) => `planted ${n}.`);
 
 async function found(versions: VersionedStore): Promise<string[]> {
-  const keys = await versions.keys();
+  const keys = await manifestsIn(versions);
   const objects = await Promise.all(keys.map(async (key) => gunzipSync(await versions.get(key))));
   const rows = [...(await everything(mongoose)), ...objects];
   return PLANTED.filter((text) => whereFound(text, rows));

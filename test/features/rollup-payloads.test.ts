@@ -2,6 +2,7 @@ import type { Connection } from 'mongoose';
 import { afterAll, beforeEach, expect, inject, test } from 'vitest';
 import { type ChronosModelType, chronos } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
+import { manifestsIn } from '../support/manifests-in.ts';
 import { retain } from '../support/retain.ts';
 import { recordsOf } from '../support/stored.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
@@ -79,7 +80,7 @@ test('payloads of rolled up versions are read as before, and no sweep takes thei
   ]);
   expect(await retain(Files)).toMatchObject({ rolledUp: 3 });
   expect(await recordsOf(Files).countDocuments()).toBe(0);
-  expect((await versions.keys()).every((key) => key.startsWith('app/__manifests__/files/'))).toBe(true);
+  expect((await manifestsIn(versions)).every((key) => key.startsWith('app/__manifests__/files/'))).toBe(true);
   expect(await Files.sweep({ confirm, graceMs: 0 })).toMatchObject({ orphans: 0 });
   expect(await bodies()).toEqual(before);
 });
