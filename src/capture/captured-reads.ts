@@ -1,9 +1,14 @@
 import type { mongo } from 'mongoose';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
-import { UnversionedWriteError } from '../errors.ts';
+import { isInMongo, keptByOthers, lookForForeignPayload } from '../commit/foreign-payload.ts';
+import { withoutPayload } from '../commit/payload-away.ts';
+import { ConfigError, UnversionedWriteError } from '../errors.ts';
 import { preparing } from '../offload/finishing-cursor.ts';
+import { pathsOfFilter, pathsOfSort } from '../offload/needed-paths.ts';
 import { checkPipeline, checkPipelineOnceKnown } from '../offload/offload-pipeline.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
+import { projectionPaths } from '../payload/covered-by.ts';
+import type { KeptPart } from '../payload/kept-part.ts';
 import { hideInPipeline, hideInProjection, operatorOf } from '../system/hide.ts';
 import { showsSystem } from '../system/show.ts';
 import type { RawDocument } from '../types.ts';
@@ -37,6 +42,7 @@ export class CapturedReads {
   async findOne(filter: Filter = {}, options?: GivenOptions): Promise<unknown> {
     const driver = optionsOf(options);
     await this.#requireInlineOnceKnown('find', filter, driver);
+    if (driver.explain === undefined) this.#requireInMongo(pathsAsked(filter, driver));
     if (isPast(driver)) return this.#target.past.findOne(filter, driver);
     if (this.#payload === undefined || driver.explain !== undefined) {
       return this.#native.findOne(filter, this.#hiding(driver));
@@ -48,6 +54,7 @@ export class CapturedReads {
   async countDocuments(filter: Filter = {}, options?: GivenOptions): Promise<number> {
     const driver = optionsOf(options);
     await this.#requireInlineOnceKnown('count', filter);
+    this.#requireInMongo(pathsOfFilter(filter));
     if (isPast(driver)) return this.#target.past.countDocuments(filter, driver);
     return this.#native.countDocuments(filter, driver as object);
   }
@@ -62,6 +69,7 @@ export class CapturedReads {
     const driver = optionsOf(options);
     await this.#requireInlineOnceKnown('find', filter);
     this.#payload?.requirePath('tell apart', key);
+    this.#requireInMongo([...pathsOfFilter(filter), key]);
     if (isPast(driver)) return this.#target.past.distinct(key, filter, driver);
     return this.#native.distinct(key, filter, driver as object);
   }
@@ -76,7 +84,8 @@ export class CapturedReads {
       return this.#payload.finishingWhole(this.#aggregate(pipeline, pipeline, driver), this.#shows(driver));
     }
     const hidden = this.#shows(driver) ? pipeline : hideInPipeline(pipeline, this.#target.isVersioned);
-    return this.#aggregate(hidden, pipeline, driver);
+    const cursor = this.#aggregate(hidden, pipeline, driver);
+    return driver.explain === undefined ? this.#inMongo(cursor, () => this.#requireValues(pipeline)) : cursor;
   }
 
   /** @param asked the pipeline as it was given, before it was made one that hides */
@@ -111,7 +120,9 @@ export class CapturedReads {
   #current(filter: Filter, options: DriverOptions): mongo.FindCursor<RawDocument> {
     const payload = this.#payload;
     if (payload === undefined || options.explain !== undefined) {
-      return this.#native.find(filter, this.#hiding(options));
+      const cursor = this.#native.find(filter, this.#hiding(options));
+      if (options.explain !== undefined) return cursor;
+      return this.#inMongo(cursor, () => this.#requireInMongo(pathsAsked(filter, options)));
     }
     const { fields, projection = fields, ...rest } = options;
     const query = { filter, sort: options.sort, projection: projection as RawDocument | undefined };
@@ -164,7 +175,35 @@ export class CapturedReads {
   /** Which part of documents is in MongoDB has to be read, once. */
   async #requireInlineOnceKnown(operation: string, filter: Filter, { sort }: DriverOptions = {}): Promise<void> {
     await this.#payload?.kept.known();
+    const look = lookForForeignPayload(this.#target.committer.store);
+    if (look !== undefined) await look;
     this.#requireInline(operation, filter, { sort });
+  }
+
+  /** A cursor of a model without payload, which gives nothing of what another model has put into object storage. */
+  #inMongo<C extends mongo.FindCursor | mongo.AggregationCursor>(cursor: C, check: () => void): C {
+    const { store } = this.#target.committer;
+    const look = lookForForeignPayload(store);
+    if (look === undefined && keptByOthers(store) === undefined) return cursor;
+    look?.catch(() => undefined);
+    return preparing(cursor, async () => {
+      await lookForForeignPayload(store);
+      check();
+    });
+  }
+
+  /** @throws ConfigError for a pipeline that needs what another model has put into object storage */
+  #requireValues(pipeline: readonly RawDocument[]): void {
+    const { store } = this.#target.committer;
+    const kept = keptByOthers(store);
+    if (kept !== undefined && resultOf(this.#native.collectionName, pipeline, kept) !== 'values')
+      throw withoutPayload(store, 'read');
+  }
+
+  /** @throws ConfigError for what another model has put into object storage, where this one has none */
+  #requireInMongo(paths: readonly string[]): void {
+    const { store } = this.#target.committer;
+    if (!isInMongo(store, paths)) throw withoutPayload(store, 'read');
   }
 
   #requireInline(operation: string, filter: Filter, { sort }: DriverOptions = {}): void {
@@ -193,6 +232,21 @@ export class CapturedReads {
       message: `Cannot ${operator} into ${into}: the server would write past its history. Read the pipeline's result and write it with bulkWrite, or merge into a collection without history`,
     });
   }
+}
+
+function resultOf(collection: string, pipeline: readonly RawDocument[], kept: KeptPart): 'documents' | 'values' {
+  try {
+    return checkPipeline(collection, pipeline, (name) => (name === collection ? kept : undefined));
+  } catch (error) {
+    if (error instanceof ConfigError) return 'documents';
+    throw error;
+  }
+}
+
+/** What a read needs of documents. */
+function pathsAsked(filter: Filter, { sort, projection, fields }: DriverOptions): readonly string[] {
+  const shown = projectionPaths((projection ?? fields ?? {}) as RawDocument);
+  return [...pathsOfFilter(filter), ...pathsOfSort(sort), ...shown];
 }
 
 const HIDDEN_IN_EVENTS = ['fullDocument._system', 'fullDocumentBeforeChange._system'];

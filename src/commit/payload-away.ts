@@ -1,6 +1,8 @@
 import type { mongo } from 'mongoose';
 import { ConfigError, PayloadIntegrityError, PayloadMissingError, StorageError } from '../errors.ts';
+import { pathsOfFilter, pathsOfSort } from '../offload/needed-paths.ts';
 import { type BulkItem, type CapturedDelete, type CapturedUpdate, returnsDocument } from './captured-write.ts';
+import { isInMongo, keptByOthers } from './foreign-payload.ts';
 import type { Store } from './store.ts';
 import type { PreImage } from './version-record.ts';
 
@@ -46,20 +48,24 @@ export function requireWhole(documents: readonly PreImage[]): void {
 }
 
 /** @throws ConfigError for a write that looks for its documents by what is in object storage */
-export async function requireInline({ payload }: Store, ...writes: readonly BulkItem[]): Promise<void> {
-  if (payload === undefined) return;
-  await payload.kept.known();
+export async function requireInline(store: Store, ...writes: readonly BulkItem[]): Promise<void> {
+  const { payload } = store;
+  if (payload === undefined && keptByOthers(store) === undefined) return;
+  await payload?.kept.known();
   for (const write of writes) {
     if (write.kind === 'insert') continue;
-    payload.requireFilter('write', write.filter);
-    payload.requireSort('sort', write.options.sort);
+    const { filter, options } = write;
+    payload?.requireFilter('write', filter);
+    payload?.requireSort('sort', options.sort);
+    const paths = [...pathsOfFilter(filter), ...pathsOfSort(options.sort)];
+    if (!isInMongo(store, paths)) throw withoutPayload(store, 'write');
   }
 }
 
-/** What a write is told that meets what another model has put into object storage. */
-export function withoutPayload({ head }: Store, what: 'write' | 'erase' | 'unadopt'): ConfigError {
+/** What a call is told that needs what another model has put into object storage. */
+export function withoutPayload({ head }: Store, what: 'read' | 'write' | 'erase' | 'unadopt'): ConfigError {
   return new ConfigError({
-    message: `Cannot ${what} a document of ${head.collectionName}: some of it is in object storage, and this model has none. Apply the plugin with the payload of the model that has stored it`,
+    message: `Cannot ${what} documents of ${head.collectionName}: some of them are in object storage, and this model has none. Apply the plugin with the payload of the model that has stored it`,
   });
 }
 

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { OWN_INDEXES } from '../system/version-indexes.ts';
+import { lookForForeignPayload } from './foreign-payload.ts';
 import { ensureOperations } from './operations.ts';
 import { requirePreconditions } from './preconditions.ts';
 import type { Store } from './store.ts';
@@ -17,6 +18,8 @@ const ready = new WeakMap<Store, Promise<void>>();
  * the first insert it would come into being inside a transaction, and then without any of them.
  */
 export async function ensureVersions(store: Store, callers: mongo.ClientSession | null | undefined): Promise<void> {
+  const look = lookForForeignPayload(store);
+  if (look !== undefined) await look;
   const pending = ready.get(store);
   if (pending !== undefined) return pending;
   const created = create(store);

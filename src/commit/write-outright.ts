@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { CapturedDelete, CapturedUpdate, Filter, Outcome } from './captured-write.ts';
 import { majority } from './driver-options.ts';
+import { keptByOthers } from './foreign-payload.ts';
 import { verdict } from './no-change.ts';
 import { needsPayload, withoutPayload } from './payload-away.ts';
 import { results } from './results.ts';
@@ -22,6 +23,8 @@ export function canWriteOutright(
   if (versioning || collectionVersion || validate !== undefined || payload !== undefined) return false;
   if (write.kind === 'delete' && !store.logicalDelete) return false;
   const { options, chronos } = write;
+  // The first in an order may be one that must not be passed by.
+  if (options.sort !== undefined && keptByOthers(store) !== undefined) return false;
   if ((options.session ?? undefined) !== undefined) return false;
   return chronos.expectedOv === undefined && chronos.at === undefined && canWriteAtOnce(write);
 }

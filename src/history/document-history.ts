@@ -1,12 +1,13 @@
 import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
+import { withoutPayload } from '../commit/payload-away.ts';
 import { impliedOp } from '../commit/stamp.ts';
 import type { Store } from '../commit/store.ts';
 import { VersionNotFoundError } from '../errors.ts';
 import { keptRecords } from '../retention/kept-records.ts';
 import { leftRecord } from '../retention/left-record.ts';
 import { shownId } from '../row-id.ts';
-import { systemOfBytes } from '../system/bookkeeping.ts';
+import { isProcessed, systemOfBytes } from '../system/bookkeeping.ts';
 import type { RawDocument, VersionFields } from '../types.ts';
 import type { Point } from './instant.ts';
 import { begunBy, headCurrentAt, recordEndsAfter } from './interval.ts';
@@ -205,13 +206,21 @@ async function findRaw(
 }
 
 /** A row with what of its document is in object storage. */
-export async function whole({ payload }: Store, bytes: Uint8Array): Promise<Uint8Array> {
-  return payload === undefined ? bytes : payload.whole(bytes);
+export async function whole(store: Store, bytes: Uint8Array): Promise<Uint8Array> {
+  const { payload } = store;
+  return payload === undefined ? requireWhole(store, bytes) : payload.whole(bytes);
 }
 
 /** The same; undefined for one that is gone, because it was erased since it was read. */
-async function present({ payload }: Store, bytes: Uint8Array): Promise<Uint8Array | undefined> {
-  return payload === undefined ? bytes : (await payload.present(bytes))?.document;
+async function present(store: Store, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  const { payload } = store;
+  return payload === undefined ? requireWhole(store, bytes) : (await payload.present(bytes))?.document;
+}
+
+/** @throws ConfigError for a row of which a part is in object storage, where the model has none */
+function requireWhole(store: Store, bytes: Uint8Array): Uint8Array {
+  if (isProcessed(bytes)) throw withoutPayload(store, 'read');
+  return bytes;
 }
 
 /** Rows that are put together at once. */

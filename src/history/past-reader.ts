@@ -1,9 +1,13 @@
 import type { mongo } from 'mongoose';
 import type { DriverOptions, Filter } from '../commit/captured-write.ts';
+import { isInMongo, lookForForeignPayload } from '../commit/foreign-payload.ts';
+import { withoutPayload } from '../commit/payload-away.ts';
 import type { Store } from '../commit/store.ts';
 import { ConfigError } from '../errors.ts';
 import { preparing } from '../offload/finishing-cursor.ts';
+import { pathsOfFilter, pathsOfSort } from '../offload/needed-paths.ts';
 import { checkPipeline, checkPipelineOnceKnown, type KeptOf } from '../offload/offload-pipeline.ts';
+import { projectionPaths } from '../payload/covered-by.ts';
 import { showsSystem } from '../system/show.ts';
 import type { Instant, RawDocument } from '../types.ts';
 import { distinctUnder, distinctValues } from './distinct-values.ts';
@@ -81,10 +85,9 @@ export class PastReader {
 
   find(filter: Filter, options: DriverOptions): PastCursor {
     const callers = options.session ?? undefined;
-    const { payload } = this.#store;
     return new PastCursor(this.#queryOf(filter, options), {
-      oneByOne: (query) => afterwards(requireInline(payload, query), () => this.#oneByOne(query, callers)),
-      all: (query) => requireInline(payload, query).then(() => this.#all(query, callers)),
+      oneByOne: (query) => afterwards(requireInline(this.#store, query), () => this.#oneByOne(query, callers)),
+      all: (query) => requireInline(this.#store, query).then(() => this.#all(query, callers)),
       explain: (query, verbosity) => this.#explain(query, callers, verbosity),
     });
   }
@@ -244,7 +247,12 @@ export class PastReader {
 }
 
 /** Which part of documents is in MongoDB has to be read, once. */
-async function requireInline(payload: Store['payload'], { filter, sort }: PastQuery): Promise<void> {
+async function requireInline(store: Store, { filter, sort, projection }: PastQuery): Promise<void> {
+  const { payload } = store;
+  await lookForForeignPayload(store);
+  const shown = projectionPaths((projection ?? {}) as RawDocument);
+  if (!isInMongo(store, [...pathsOfFilter(filter), ...pathsOfSort(sort), ...shown]))
+    throw withoutPayload(store, 'read');
   if (payload === undefined) return;
   await payload.kept.known();
   payload.requireFilter('find', filter);

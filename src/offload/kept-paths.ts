@@ -28,6 +28,8 @@ interface KeptRecord {
   readonly _id: { readonly payload: 'kept' };
   readonly kept: StoredPart;
   readonly coming?: StoredPart;
+  /** Whether some row was marked. */
+  readonly left?: boolean;
   /** Whether rows that had left the collection before may lack some of it. */
   readonly wasWidened?: boolean;
 }
@@ -89,7 +91,10 @@ export class KeptPaths implements KeptPart {
 
   /** What a row is to keep that is marked now. */
   async marking(): Promise<PayloadMap> {
-    return this.#mapOf(await this.#record());
+    const record = await this.#record();
+    // On record before the first one is, for models that have no payload.
+    if (record.left !== true) await this.#records.updateOne(RECORD, { $set: { left: true } }, MAJORITY);
+    return this.#mapOf(record);
   }
 
   /** What rows are to keep that come back into the collection; undefined where they cannot lack any of it. */
@@ -170,6 +175,19 @@ export class KeptPaths implements KeptPart {
       throw error;
     }
     return (await this.#find()) ?? undefined;
+  }
+}
+
+/** What all documents of a collection have in MongoDB; undefined where none of them has left. */
+export async function keptIfLeft(head: mongo.Collection<RawDocument>): Promise<KeptPart | undefined> {
+  const options = { readPreference: 'primary', readConcern: { level: 'majority' } } as const;
+  try {
+    const record = await locksOf<KeptRecord>(head).findOne({ ...RECORD, left: true }, options);
+    return record === null ? undefined : partOf(record.kept);
+  } catch (error) {
+    // Whoever may not read it reads as if there were none.
+    if ((error as mongo.MongoServerError).code === UNAUTHORIZED) return undefined;
+    throw error;
   }
 }
 

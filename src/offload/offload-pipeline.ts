@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts';
 import { uncovered, WHOLE_DOCUMENT } from '../payload/covered-by.ts';
+import type { KeptPart } from '../payload/kept-part.ts';
 import { isExclusion, operatorOf } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { KeptPaths } from './kept-paths.ts';
@@ -20,7 +21,7 @@ export type PipelineResult = 'documents' | 'values';
 export function checkPipeline(
   collection: string,
   pipeline: readonly RawDocument[],
-  keptOf: KeptOf,
+  keptOf: (collection: string) => KeptPart | undefined,
   result: PipelineResult = 'documents',
 ): PipelineResult {
   const check = new PipelineCheck(collection, keptOf, result);
@@ -66,14 +67,14 @@ const REBUILDING = new Set([
 
 class PipelineCheck {
   readonly #collection: string;
-  readonly #keptOf: KeptOf;
-  readonly #kept: KeptPaths | undefined;
+  readonly #keptOf: (collection: string) => KeptPart | undefined;
+  readonly #kept: KeptPart | undefined;
   /** Fields that the pipeline has added. */
   readonly #made = new Set<string>();
   #result: PipelineResult;
   #alteredBy: string | undefined;
 
-  constructor(collection: string, keptOf: KeptOf, result: PipelineResult) {
+  constructor(collection: string, keptOf: (collection: string) => KeptPart | undefined, result: PipelineResult) {
     this.#collection = collection;
     this.#keptOf = keptOf;
     this.#kept = keptOf(collection);
@@ -192,7 +193,7 @@ function isRecord(value: unknown): value is RawDocument {
 /** @throws ConfigError for a path that MongoDB does not have of all documents, whatever the state of those there are */
 export function requireCovered(
   collection: string,
-  kept: KeptPaths | undefined,
+  kept: KeptPart | KeptPaths | undefined,
   operation: string,
   paths: readonly string[],
 ): void {
@@ -201,7 +202,7 @@ export function requireCovered(
   const [path] = uncovered(kept, asked);
   if (path === undefined) return;
   const what = path === WHOLE_DOCUMENT ? 'whole documents' : JSON.stringify(path);
-  if (uncovered(kept.own, [path]).length === 0) throw lacking(`${operation} by ${what} of ${collection}`, kept);
+  if ('own' in kept && uncovered(kept.own, [path]).length === 0) throw lacking(`${operation} by ${what} of ${collection}`, kept);
   const cure = path === WHOLE_DOCUMENT ? 'Name the fields that are needed' : `Add ${what} to indexed`;
   throw new ConfigError({
     message: `Cannot ${operation} by ${what} of ${collection}: it is in object storage, where the server cannot look. ${cure}, or read the documents and look yourself`,

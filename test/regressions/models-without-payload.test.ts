@@ -90,3 +90,47 @@ test.each([true, false])(
     expect(await Without.updateOne({ _id: 'none' }, { title: 'u' })).toMatchObject({ matchedCount: 0 });
   },
 );
+
+test('a model without payload reads what stays in MongoDB, and nothing else in part', async () => {
+  const [With, Without] = [texts('read', payload), texts('read', {})];
+  await With.create([
+    { _id: 'a', title: 't', body: 'all of it' },
+    { _id: 'b', title: 'u', body: 'whole' },
+  ]);
+  await With.flush();
+  const then = await With.safeTime();
+  await With.markItemAsProcessed('a', { confirm });
+  for (const read of [
+    () => Without.find().lean(),
+    () => Without.findById('a').lean(),
+    () => Without.findOne({ body: 'all of it' }, { title: 1 }),
+    () => Without.find({}, { title: 1 }, { sort: { body: 1 } }),
+    () => Without.countDocuments({ body: 'all of it' }),
+    () => Without.distinct('body'),
+    () => Without.aggregate([{ $match: { title: 't' } }]),
+    () => Without.aggregate([{ $group: { _id: '$body' } }]),
+    () => Without.find().cursor().next(),
+    () => Without.asOf(then).find(),
+    () => Without.getVersion('a', 0),
+    () => Without.updateOne({ body: 'all of it' }, { title: 'v' }),
+  ]) {
+    await expect(read()).rejects.toThrow('Apply the plugin with the payload');
+  }
+  expect(await Without.find({ title: 't' }, { title: 1 }).lean()).toEqual([{ _id: 'a', title: 't' }]);
+  expect(await Without.aggregate([{ $group: { _id: '$title' } }, { $sort: { _id: 1 } }])).toHaveLength(2);
+  expect(await Without.countDocuments({ title: 'u' })).toBe(1);
+  expect(await Without.getVersion('b', 0, { lean: true })).toMatchObject({ body: 'whole' });
+});
+
+test('a model without payload or versions takes no other document than the first in the order', async () => {
+  const versioning = { versioning: { enabled: false } };
+  const [With, Without] = [texts('sorted', { ...payload, ...versioning }), texts('sorted', versioning)];
+  await With.create([
+    { _id: 'a', title: 't', body: 'first' },
+    { _id: 'b', title: 'u', body: 'second' },
+  ]);
+  await With.flush();
+  await With.markItemAsProcessed('a', { confirm });
+  await expect(Without.findOneAndUpdate({}, { title: 'x' }, { sort: { title: 1 } })).rejects.toThrow(ConfigError);
+  expect(await With.find({}, { title: 1 }).sort('title').lean()).toMatchObject([{ title: 't' }, { title: 'u' }]);
+});
