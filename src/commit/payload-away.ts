@@ -65,7 +65,7 @@ export async function requireInline(store: Store, ...writes: readonly BulkItem[]
 /** What a call is told that needs what another model has put into object storage. */
 export function withoutPayload({ head }: Store, what: 'read' | 'write' | 'erase' | 'unadopt'): ConfigError {
   return new ConfigError({
-    message: `Cannot ${what} documents of ${head.collectionName}: some of them are in object storage, and this model has none. Apply the plugin with the payload of the model that has stored it`,
+    message: `Cannot ${what} a document of ${head.collectionName}: some of it is in object storage, and this model has none. Apply the plugin with the payload of the model that has stored it`,
   });
 }
 

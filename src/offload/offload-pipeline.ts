@@ -202,7 +202,8 @@ export function requireCovered(
   const [path] = uncovered(kept, asked);
   if (path === undefined) return;
   const what = path === WHOLE_DOCUMENT ? 'whole documents' : JSON.stringify(path);
-  if ('own' in kept && uncovered(kept.own, [path]).length === 0) throw lacking(`${operation} by ${what} of ${collection}`, kept);
+  if ('own' in kept && uncovered(kept.own, [path]).length === 0)
+    throw lacking(`${operation} by ${what} of ${collection}`, kept);
   const cure = path === WHOLE_DOCUMENT ? 'Name the fields that are needed' : `Add ${what} to indexed`;
   throw new ConfigError({
     message: `Cannot ${operation} by ${what} of ${collection}: it is in object storage, where the server cannot look. ${cure}, or read the documents and look yourself`,
