@@ -19,7 +19,8 @@ const ready = new WeakMap<Store, Promise<void>>();
  */
 export async function ensureVersions(store: Store, callers: mongo.ClientSession | null | undefined): Promise<void> {
   const look = lookForForeignPayload(store);
-  if (look !== undefined) await look;
+  // What a write changes is looked at again where it is met: a look that fails is no reason to refuse it.
+  if (look !== undefined) await look.catch(() => undefined);
   const pending = ready.get(store);
   if (pending !== undefined) return pending;
   const created = create(store);
