@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { type ChronosPluginOptions, chronos } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 import { headsOf, recordsOf } from '../support/stored.ts';
-import { contents, outcome, step, type Twin, twinSchema } from '../support/write-steps.ts';
+import { contents, mayCountInVain, outcome, step, type Twin, twinSchema } from '../support/write-steps.ts';
 
 const mongoose = await testDatabase();
 
@@ -34,7 +34,8 @@ test.each(Object.keys(SWITCHED))(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         for (const model of [Plain, Switched]) await headsOf(model).deleteMany({});
         await recordsOf(Switched).deleteMany({});
-        for (const { title, write } of steps) {
+        for (const one of steps) {
+          const { title, write } = one;
           const before = { contents: await contents(Switched), numbers: await numbers(Switched) };
           const expected = await outcome(write(Plain));
           const found = await outcome(write(Switched));
@@ -49,7 +50,7 @@ test.each(Object.keys(SWITCHED))(
             const isSame = before.contents.get(id) === after.get(id);
             if (was === undefined) continue;
             // What is one command cannot know beforehand that it changes nothing.
-            const mayCount = isSame && name !== 'logical delete off' && ov === was + 1;
+            const mayCount = isSame && (name !== 'logical delete off' || mayCountInVain(one)) && ov === was + 1;
             expect([title, id, ov]).toEqual([title, id, isSame && !mayCount ? was : was + 1]);
           }
         }
