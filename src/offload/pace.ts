@@ -12,6 +12,8 @@ const WRITING_MS = 500;
 /** Besides taking its document apart, which is measured, an upload keeps the thread about as long again, and so long. */
 const REQUESTS_MS = 1.5;
 
+/** Who falls behind for so long yields no more: what waits in MongoDB would only become more. */
+const LONGEST_YIELD_MS = 30_000;
 /** No upload waits longer for the one before it: that may have taken so long because the process was stopped. */
 const LONGEST_WAIT_MS = 10_000;
 
@@ -41,6 +43,11 @@ export class SharedThread {
   /** Told of each write. */
   wrote(): void {
     this.#wroteAt = this.#clock.now();
+  }
+
+  /** The time, in milliseconds. */
+  now(): number {
+    return this.#clock.now();
   }
 
   /** Whether somebody writes, whom uploads yield to. */
@@ -94,15 +101,23 @@ function sinceLastLook(): () => number {
 
 /**
  * Lets uploads have as much of the thread as writers do not feel: a tenth of its time, a thirtieth where writers keep
- * it busy, and all of it once nobody writes. What waits then is in MongoDB, and loses nothing by that.
+ * it busy, and all of it once nobody writes, or where that was too little for half a minute. What waits then is in
+ * MongoDB, and loses nothing by that.
  */
 export class Pace {
   readonly #thread: SharedThread;
   #isHurried = false;
+  #startedAt: number;
   #wake: () => void = () => undefined;
 
   constructor(thread: SharedThread = THREAD) {
     this.#thread = thread;
+    this.#startedAt = thread.now();
+  }
+
+  /** Told when there is something to upload again, after all was. */
+  starts(): void {
+    this.#startedAt = this.#thread.now();
   }
 
   /** Told of each write that is not to wait for its upload. */
@@ -118,18 +133,22 @@ export class Pace {
 
   /** Whether uploads yield to writers at the moment. */
   get isYielding(): boolean {
-    return !this.#isHurried && this.#thread.isYielding;
+    return this.#mayYield && this.#thread.isYielding;
   }
 
   /** Waits until the next upload may begin. */
   async turn(): Promise<void> {
-    for (let ms = this.#thread.waitMs(); ms > 0 && !this.#isHurried; ms = this.#thread.waitMs()) await this.#pause(ms);
+    for (let ms = this.#thread.waitMs(); ms > 0 && this.#mayYield; ms = this.#thread.waitMs()) await this.#pause(ms);
     this.#thread.begins();
   }
 
   /** Told for how long the last upload took to take its document apart. */
   took(ms: number): void {
     this.#thread.took(ms);
+  }
+
+  get #mayYield(): boolean {
+    return !this.#isHurried && this.#thread.now() - this.#startedAt < LONGEST_YIELD_MS;
   }
 
   /** Looks again now and then: the thread may come to rest meanwhile. */

@@ -160,6 +160,7 @@ export class Uploader {
 
   async #run(): Promise<void> {
     const { batchWindowMs, onIdle } = this.#options;
+    this.#pace.starts();
     if (batchWindowMs > 0 && !this.#isHurried) await this.#pause(batchWindowMs);
     while (this.#waiting.size > 0 || this.#isBehind) {
       if (await this.#pass()) this.#backoff = undefined;

@@ -45,6 +45,20 @@ describe('the pace of uploads', () => {
     await pace.turn();
   });
 
+  it('is free where half a minute was not enough, until all is stored once', async () => {
+    const { state, thread } = threadOf(1);
+    const pace = new Pace(thread);
+    pace.starts();
+    state.now = 30_000;
+    pace.wrote();
+    expect(thread.isYielding).toBe(true);
+    expect(pace.isYielding).toBe(false);
+    await pace.turn();
+    await pace.turn();
+    pace.starts();
+    expect(pace.isYielding).toBe(true);
+  });
+
   it('does not stop for long after an upload during which the process was stopped', () => {
     const { thread } = threadOf(1);
     thread.wrote();
