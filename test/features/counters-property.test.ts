@@ -8,7 +8,11 @@ import { testRegistries } from '../support/registry.ts';
 
 const { init, mongoUri, prefix } = await testRegistries();
 const basePath = await mkdtemp(join(tmpdir(), 'chronos-counters-'));
-afterAll(() => rm(basePath, { recursive: true, force: true }));
+afterAll(async () => {
+  // An upload may still put an object where a directory is being removed.
+  await Promise.all([one, other].map((chronos) => chronos.flush()));
+  await rm(basePath, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+});
 
 const config = {
   mongoConns: [{ key: 'main', mongoUri }],

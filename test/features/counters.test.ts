@@ -10,7 +10,7 @@ import { testRegistries } from '../support/registry.ts';
 
 const { init, mongoUri, prefix, admin } = await testRegistries();
 const basePath = await mkdtemp(join(tmpdir(), 'chronos-counters-'));
-afterAll(() => rm(basePath, { recursive: true, force: true }));
+afterAll(() => rm(basePath, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
 
 const HOUR = 3_600_000;
 const confirm = true;
