@@ -5,7 +5,7 @@ import { type PutCounts, type PutRow, putHistory } from '../commit/put-history.t
 import type { Store } from '../commit/store.ts';
 import { fieldOf } from '../commit/version-record.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
-import { HistoryFileError } from '../errors.ts';
+import { DocumentTooLargeError, HistoryFileError } from '../errors.ts';
 import { type Dropped, takeOverFloor } from '../retention/floor.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { RawDocument } from '../types.ts';
@@ -29,6 +29,7 @@ const BATCH_BYTES = 8_000_000;
  * one passes 500 versions or 8 MB. So a run that was cut short is finished by running it again.
  *
  * @throws HistoryFileError
+ * @throws DocumentTooLargeError for a version above 16 MiB, before anything of its transaction is put
  */
 export async function importHistory(
   store: Store,
@@ -92,11 +93,24 @@ function putRow(store: Store, { kind, json }: FileRow, line: number): PutRow {
   const bytes = bytesOf(store, json, line);
   const key = topLevel(store.bson, bytes, '_id');
   const { ov } = systemOfBytes(store.bson, bytes);
-  if (kind === 'head' && key !== undefined && Number.isSafeInteger(ov)) return { isHead: true, id: key, ov, bytes };
+  if (kind === 'head' && key !== undefined && Number.isSafeInteger(ov)) {
+    return fitting(store, { isHead: true, id: key, ov, bytes });
+  }
   if (kind !== 'head' && isRecordKey(key) && Number(fieldOf(key, 'ov')) === ov) {
-    return { isHead: false, id: fieldOf(key, 'id'), ov, bytes };
+    return fitting(store, { isHead: false, id: fieldOf(key, 'id'), ov, bytes });
   }
   throw new HistoryFileError('damaged', `it is no ${kind}`, line);
+}
+
+/** The server's limit for one document, and what is noted of one whose payload is going to be stored. */
+const MAX_DOCUMENT_BYTES = 16_777_216;
+const NOTED_BYTES = 128;
+
+/** Versions are put into MongoDB as a whole. Those that had their payload stored first may not fit. */
+function fitting({ head, payload }: Store, row: PutRow): PutRow {
+  const noted = payload === undefined ? 0 : NOTED_BYTES;
+  if (row.bytes.length + noted <= MAX_DOCUMENT_BYTES) return row;
+  throw new DocumentTooLargeError(head.collectionName, row.id);
 }
 
 function isRecordKey(key: unknown): key is RawDocument {
