@@ -62,7 +62,8 @@ export function runWithWriteOptions<R>(options: EffectiveOptions, target: WriteT
 }
 
 /**
- * What is in force for a write: its own options over those of the context around it.
+ * What is in force for a write: its own options over those of the context around it. An object of its own for each call,
+ * which stands for it where something is known of that call only.
  *
  * @param isAbout whether the write is about a document; asked only if options wait for one
  */
@@ -71,16 +72,14 @@ export function effectiveOptions(
   isAbout: (target: WriteTarget) => boolean = () => false,
 ): EffectiveOptions {
   const context = storage.getStore();
-  if (context === undefined) return own ?? NONE;
+  if (context === undefined) return { ...own };
   const { expected, tenant: _tenant, ...attribution } = context;
   if (expected === undefined || expected.isSpent || !isAbout(expected.target)) {
-    return own === undefined ? attribution : { ...attribution, ...defined(own) };
+    return { ...attribution, ...defined(own ?? {}) };
   }
   expected.isSpent = true;
-  return { ...attribution, ...expected.options, ...defined(own ?? NONE) };
+  return { ...attribution, ...expected.options, ...defined(own ?? {}) };
 }
-
-const NONE: ChronosWriteOptions = Object.freeze({});
 
 function defined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;

@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import type { EffectiveOptions } from '../context.ts';
 import type { StoredSystem } from '../offload/store-first.ts';
 import type { ChronosWriteOptions, Op, RawDocument, SystemFields } from '../types.ts';
+import type { PastLife } from './stamp.ts';
 import type { PreImage } from './version-record.ts';
 
 export type Filter = mongo.Filter<RawDocument>;
@@ -47,6 +48,8 @@ export interface CapturedUpdate extends Write {
   /** What the version refers to, where its payload was stored before: the change is what of it goes into MongoDB. */
   readonly stored?: StoredSystem | undefined;
   readonly upon?: Upon | undefined;
+  /** What it goes on after, where it is an upsert whose payload was stored before. */
+  readonly follows?: PastLife | undefined;
 }
 
 /** A driver call that removes at most one document. */
@@ -69,6 +72,8 @@ export interface CapturedInsert {
   readonly restoredFrom?: number;
   /** What the document refers to, where its payload was stored before: it is what of it goes into MongoDB. */
   readonly stored?: StoredSystem | undefined;
+  /** What it goes on after, where its payload was stored before. */
+  readonly follows?: PastLife | undefined;
   /** The version whose content it has, which is refused if it is erased by then. */
   readonly repeats?: number;
 }

@@ -4,9 +4,10 @@ import { areNeutral } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
-import { withLargeStored } from './large-inserts.ts';
+import { isLargeInsert, withLargeStored } from './large-inserts.ts';
 import { type LargeStore, mayBeLarge, mayStoreFirst, mustStoreFirst, preparedLarge } from './large-writes.ts';
 import { isAboutTheWrite, isDuplicateKey, isRefusal, refusedBy, unacknowledged } from './mongo-errors.ts';
+import { Overtaken } from './overtaken.ts';
 import { isAboutPayload, MustStoreFirst, requireInline } from './payload-away.ts';
 import { idKey } from './pinned-id.ts';
 import { renumbering } from './renumber.ts';
@@ -27,7 +28,7 @@ import {
 } from './write-group.ts';
 import { writeMany } from './write-many.ts';
 import { canWriteOutright, writeOutright } from './write-outright.ts';
-import { Overtaken, writeSingle } from './write-single.ts';
+import { writeSingle } from './write-single.ts';
 
 type Write = GroupableWrite;
 
@@ -94,13 +95,30 @@ export class Committer {
   }
 
   /** The insert of one document. */
-  async insert(given: CapturedInsert): Promise<Outcome> {
-    const insert = await withLargeStored(this.#store, given);
+  async insert(insert: CapturedInsert): Promise<Outcome> {
+    const store = this.#store;
+    if (mayBeLarge(store) && isLargeInsert(store, insert)) return this.#insertLarge(store, insert);
     const { options, chronos } = insert;
     const alone =
       !areNeutral(options) || (options.session ?? undefined) !== undefined || chronos.expectedOv !== undefined;
     if (!alone) return this.#inserts.submit(insert);
     return this.#insertOne(insert, takeFreshId(this.#store, insert.id));
+  }
+
+  /** One that is stored before its transaction, as often as another life of its id comes in between. */
+  async #insertLarge(store: LargeStore, given: CapturedInsert): Promise<Outcome> {
+    const isWithin = isInTransaction(given.options.session ?? undefined);
+    for (;;) {
+      const fresh = takeFreshId(store, given.id);
+      const insert = await withLargeStored(store, given, fresh);
+      try {
+        const outcome = await this.#insertOne(insert, fresh);
+        if (!isWithin) store.payload.large.forget(given.chronos);
+        return outcome;
+      } catch (error) {
+        if (!(error instanceof Overtaken) || isWithin) throw error;
+      }
+    }
   }
 
   /** One write in a transaction of its own, or in its caller's. */
@@ -120,7 +138,10 @@ export class Committer {
       try {
         const prepared = await preparedLarge(store, write, session);
         if (!('answer' in prepared)) return prepared;
-        return await prepared.answer(await this.#writeAsItIs(prepared.write, session));
+        const outcome = await this.#writeAsItIs(prepared.write, session);
+        // A transaction that goes on may begin anew.
+        if (!isInTransaction(session)) store.payload.large.forget(write.chronos);
+        return await prepared.answer(outcome);
       } catch (error) {
         if (!(error instanceof Overtaken) || isInTransaction(session)) throw error;
       }

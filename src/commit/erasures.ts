@@ -173,6 +173,13 @@ async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
   });
 }
 
+/** The version up to which documents of an id are being erased with all that they have; undefined where none is. */
+export async function erasedUpTo(store: Store, id: unknown): Promise<number | undefined> {
+  const erasures = await erasuresIn(store, allErasures(store, id));
+  const numbers = erasures.filter(({ only }) => only === undefined).map(({ ov }) => ov);
+  return numbers.length === 0 ? undefined : Math.max(...numbers);
+}
+
 /** Whether some are going to be due. */
 export async function areErasuresWaiting(store: Store): Promise<boolean> {
   return (await notesOf(store).findOne({ again: { $exists: true } }, { projection: { _id: 1 } })) !== null;

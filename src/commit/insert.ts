@@ -3,6 +3,7 @@ import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
 import { checkInsert } from './checked-versions.ts';
 import { insideTransaction, majority } from './driver-options.ts';
+import { stillBefore } from './life-before.ts';
 import { unwrapped } from './mongo-errors.ts';
 import { findPastLives, requireUnerased } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
@@ -51,7 +52,7 @@ async function insertOutright(
 ): Promise<SystemFields[]> {
   // An insert does not need them, but the transaction that follows may: in it they could not come into being.
   await (isInTransaction(options.session) ? requirePreconditions(store) : ensureVersions(store, undefined));
-  const systems = inserts.map((insert) => systemOf(store, insert));
+  const systems = inserts.map((insert) => systemOf(store, insert, stillBefore(store, insert, undefined)));
   // Where it fails, some of them may be in.
   await send(store, stamped(inserts, systems), majority(options)).finally(() =>
     committed(store, options.session, writtenVersions(inserts, systems)),
@@ -76,7 +77,10 @@ async function insertInTransaction(
   for (const { id, repeats } of inserts) {
     if (repeats !== undefined) requireUnerased(store, id, repeats, pasts.get(idKey(id))?.erased);
   }
-  const systems = inserts.map((insert) => systemOf(store, insert, pasts.get(idKey(insert.id)), tx.numbers?.next()));
+  const systems = inserts.map((insert) => {
+    const past = stillBefore(store, insert, pasts.get(idKey(insert.id)));
+    return systemOf(store, insert, past, tx.numbers?.next());
+  });
   await send(store, stamped(inserts, systems), insideTransaction(options, tx.session));
   tx.written.push(...writtenVersions(inserts, systems));
   return systems;

@@ -1,6 +1,7 @@
 import type { CapturedInsert } from './captured-write.ts';
 import { checkLarge } from './checked-versions.ts';
-import { idKey } from './pinned-id.ts';
+import { comingFirst, type LargeStore } from './large-writes.ts';
+import { lifeBefore } from './life-before.ts';
 import type { Store } from './store.ts';
 
 /** Whether a document is too large to be inserted as a whole, so that its payload is stored first. */
@@ -9,18 +10,22 @@ export function isLargeInsert({ payload }: Store, { document, options, stored }:
 }
 
 /**
- * An insert whose payload is stored, where the document is too large to be inserted as a whole. What becomes of the
- * insert then does not matter: what nothing refers to is left to a sweep.
+ * A large insert whose payload is stored. What becomes of the insert then does not matter: what nothing refers to is left
+ * to a sweep.
  *
+ * @param fresh its id cannot have lived before
  * @throws StorageError, before anything is written
  */
-export async function withLargeStored(store: Store, insert: CapturedInsert): Promise<CapturedInsert> {
-  const { payload } = store;
-  if (payload === undefined || !isLargeInsert(store, insert)) return insert;
+export async function withLargeStored(
+  store: LargeStore,
+  insert: CapturedInsert,
+  fresh: boolean,
+): Promise<CapturedInsert> {
   const { id, document, options, chronos } = insert;
+  const { large } = store.payload;
   checkLarge(store, document);
-  const incarnation = payload.large.putBy(chronos).incarnationOf(idKey(id));
-  const coming = { id, ov: 0, incarnation, known: [] };
-  const { part, system } = await payload.large.store(coming, document, options, chronos);
-  return { ...insert, document: part, stored: system };
+  const follows = fresh ? undefined : await lifeBefore(store, options.session ?? undefined, id);
+  const coming = { id, ...comingFirst(store, follows, id, chronos) };
+  const { part, system } = await large.store(coming, document, options, chronos);
+  return { ...insert, document: part, stored: system, follows };
 }

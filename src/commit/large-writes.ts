@@ -19,14 +19,17 @@ import {
 import { checkLarge } from './checked-versions.ts';
 import { carried } from './driver-options.ts';
 import { blobLengthOf, isBlind, withTexts } from './large-change.ts';
+import { lifeBefore } from './life-before.ts';
+import { Overtaken } from './overtaken.ts';
 import { isAway, MustStoreFirst, withPayloads } from './payload-away.ts';
 import { idKey, pinnedId, pinnedTo } from './pinned-id.ts';
 import { results } from './results.ts';
 import { updateArgument } from './sendable-change.ts';
+import type { PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
 import { inTransaction, isInTransaction, TRANSACTION_OPTIONS, type Transaction } from './transaction.ts';
 import { entriesOf, fieldOf, type PreImage, preImage } from './version-record.ts';
-import { checkExpected, Overtaken, writeSingle } from './write-single.ts';
+import { checkExpected, writeSingle } from './write-single.ts';
 
 type SingleWrite = CapturedUpdate | CapturedDelete;
 type Sent = Extract<Change, { form: 'operators' | 'pipeline' }>;
@@ -81,7 +84,7 @@ export async function preparedLarge(
   }
   const next = await contentAfter(store, write, met, session);
   if (next === undefined) return unchanged(store, write, met as PreImage);
-  return preparedUpdate(store, write, met, next);
+  return preparedUpdate(store, write, met, next, session);
 }
 
 /** An update that looks at what its document has needs all of it in MongoDB, which takes what is below 16 MiB. */
@@ -182,6 +185,7 @@ async function preparedUpdate(
   write: CapturedUpdate,
   met: PreImage | undefined,
   { document, standing }: Content,
+  session: mongo.ClientSession | undefined,
 ): Promise<Prepared> {
   const { large } = store.payload;
   const { chronos, options, op, restoredFrom } = write;
@@ -189,9 +193,9 @@ async function preparedUpdate(
   const isLarge = large.isLarge(document, options, standing);
   const whole = isLarge ? document : await withoutStanding(store, document, standing);
   if (isLarge) checkLarge(store, await withoutStandingIfChecked(store, document, standing));
-  const stored = isLarge
-    ? await large.store({ id, ...comingAfter(store, met, id, chronos), standing }, document, options, chronos)
-    : undefined;
+  const follows = isLarge && met === undefined ? await lifeBefore(store, session, id) : undefined;
+  const coming = met === undefined ? comingFirst(store, follows, id, chronos) : comingAfter(met);
+  const stored = isLarge ? await large.store({ id, ...coming, standing }, document, options, chronos) : undefined;
   const replacing: CapturedUpdate = {
     kind: 'update',
     method: 'replaceOne',
@@ -201,6 +205,7 @@ async function preparedUpdate(
     filter: met === undefined ? write.filter : pinnedTo(write.filter, met.id, options.collation),
     change: { form: 'replacement', document: (stored?.part ?? whole) as RawDocument },
     stored: stored?.system,
+    follows,
     upon: upon(met),
     options: { ...optionsOf(write), ...(met === undefined ? { upsert: true } : {}) },
   };
@@ -214,13 +219,15 @@ async function preparedUpdate(
   return { write: replacing, answer };
 }
 
-function comingAfter(store: LargeStore, met: PreImage | undefined, id: unknown, call: object) {
-  if (met === undefined) {
-    return { ov: 0, incarnation: store.payload.large.putBy(call).incarnationOf(idKey(id)), known: [] };
-  }
-  const { ov, incarnation, state } = met.system;
+/** The first version of a document, or of one that is inserted again under its id. */
+export function comingFirst(store: LargeStore, follows: PastLife | undefined, id: unknown, call: object) {
+  const ov = follows === undefined ? 0 : follows.ov + 1;
+  return { ov, incarnation: store.payload.large.putBy(call).incarnationOf(`${ov} ${idKey(id)}`), known: [] };
+}
+
+function comingAfter({ system: { ov, incarnation, state, ...system } }: PreImage) {
   // Of one that is not stored yet, what it has is that of an earlier version, which may be on its way out.
-  return { ov: ov + 1, incarnation, known: state === 'new' || state === 'processed' ? [met.system] : [] };
+  return { ov: ov + 1, incarnation, known: state === 'new' || state === 'processed' ? [system] : [] };
 }
 
 function optionsOf({ options }: SingleWrite) {

@@ -18,7 +18,9 @@ import { checkVersions } from './checked-versions.ts';
 import { carried, insideTransaction } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { keepDeleted, keepSuperseded } from './keep-records.ts';
+import { stillBefore } from './life-before.ts';
 import { type Verdict, verdict } from './no-change.ts';
+import { Overtaken } from './overtaken.ts';
 import { findPastLife } from './past-life.ts';
 import { isAway, needsPayload, requireWhole } from './payload-away.ts';
 import { pinnedId, pinnedTo } from './pinned-id.ts';
@@ -54,11 +56,6 @@ export async function writeSingle(
   if (needsPayload(write)) requireWhole([pre]);
   checkExpected(store, write, pre.id, pre.system.ov);
   return write.kind === 'delete' ? deleteFound(store, tx, write, pre) : updateFound(store, tx, write, pre);
-}
-
-/** A write was prepared for another document than it meets. Nothing was written. */
-export class Overtaken extends Error {
-  override readonly name = 'Overtaken';
 }
 
 /** Taken once for each version, since it takes the version's number. */
@@ -154,7 +151,8 @@ async function writeMiss(store: Store, tx: Transaction, write: CapturedUpdate | 
 async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, change: SendableChange): Promise<Outcome> {
   const stated = foreseenId(write);
   const foreseen = stated ?? write.options.idOnInsert;
-  const past = foreseen === undefined ? undefined : await pastLifeOf(store, tx, foreseen);
+  const found = foreseen === undefined ? undefined : await pastLifeOf(store, tx, foreseen);
+  const past = stillBefore(store, write, found);
   const stamp: Stamp = { ...stampOf(store, tx, write), op: 'CREATE' };
   const identified = stated === foreseen ? change : withIdOnInsert(change, foreseen);
   const inserting = withSystemOnInsert(identified, insertedSystem(stamp, past));

@@ -88,6 +88,11 @@ export class LargeDocuments {
     return removeReplaced(this.#target, system, by);
   }
 
+  /** What a call has put is kept in mind no longer: something that it has put may be gone soon. */
+  forget(call: object): void {
+    this.#calls.delete(call);
+  }
+
   putBy(call: object): PutBefore {
     const before = this.#calls.get(call) ?? new PutBefore();
     this.#calls.set(call, before);
