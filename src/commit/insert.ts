@@ -9,6 +9,7 @@ import { findPastLives, requireUnerased } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import { requirePreconditions } from './preconditions.ts';
 import { insertedSystem, type PastLife } from './stamp.ts';
+import { stampOf } from './stamp-of.ts';
 import type { Store } from './store.ts';
 import { committed, inTransaction, inTurn, isInTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
@@ -52,7 +53,7 @@ async function insertOutright(
 ): Promise<SystemFields[]> {
   // An insert does not need them, but the transaction that follows may: in it they could not come into being.
   await (isInTransaction(options.session) ? requirePreconditions(store) : ensureVersions(store, undefined));
-  const systems = inserts.map((insert) => systemOf(store, insert, stillBefore(store, insert, undefined)));
+  const systems = inserts.map((insert) => systemOf(store, {}, insert, undefined));
   // Where it fails, some of them may be in.
   await send(store, stamped(inserts, systems), majority(options)).finally(() =>
     committed(store, options.session, writtenVersions(inserts, systems)),
@@ -77,10 +78,7 @@ async function insertInTransaction(
   for (const { id, repeats } of inserts) {
     if (repeats !== undefined) requireUnerased(store, id, repeats, pasts.get(idKey(id))?.erased);
   }
-  const systems = inserts.map((insert) => {
-    const past = stillBefore(store, insert, pasts.get(idKey(insert.id)));
-    return systemOf(store, insert, past, tx.numbers?.next());
-  });
+  const systems = inserts.map((insert) => systemOf(store, tx, insert, pasts.get(idKey(insert.id))));
   await send(store, stamped(inserts, systems), insideTransaction(options, tx.session));
   tx.written.push(...writtenVersions(inserts, systems));
   return systems;
@@ -100,12 +98,14 @@ function writtenVersions(inserts: readonly CapturedInsert[], systems: readonly S
   return inserts.map(({ id }, index) => ({ id, ov: systems[index]?.ov ?? 0 }));
 }
 
-function systemOf(store: Store, insert: CapturedInsert, past?: PastLife, cv?: number): SystemFields {
-  const at = insert.chronos.at ?? store.clock.now();
-  const { op, chronos: options, restoredFrom, stored } = insert;
-  const offloads = store.payload !== undefined;
-  const replaces = !store.versioning;
-  return insertedSystem({ op, at, cv, options, restoredFrom, offloads, stored, replaces }, past);
+function systemOf(
+  store: Store,
+  tx: Pick<Transaction, 'numbers'>,
+  insert: CapturedInsert,
+  found: PastLife | undefined,
+): SystemFields {
+  const past = stillBefore(store, insert, found);
+  return insertedSystem(stampOf(store, tx, insert), past);
 }
 
 function stamped(inserts: readonly CapturedInsert[], systems: readonly SystemFields[]): RawDocument[] {

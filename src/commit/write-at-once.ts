@@ -9,10 +9,11 @@ import { needsPayload, requireWhole } from './payload-away.ts';
 import { pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
 import { nextSystem, nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
+import { stampOf } from './stamp-of.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { preImage } from './version-record.ts';
-import { checkExpected, stampOf } from './write-single.ts';
+import { checkExpected } from './write-single.ts';
 
 export type OperatorUpdate = CapturedUpdate & { readonly change: Extract<Change, { form: 'operators' }> };
 

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
-import type { Op, RawDocument } from '../types.ts';
+import type { RawDocument } from '../types.ts';
 import type {
   CapturedDeleteMany,
   CapturedManyWrite,
@@ -17,13 +17,15 @@ import { isDecidable, verdict } from './no-change.ts';
 import { requireWhole } from './payload-away.ts';
 import { idKey, pinnedTo } from './pinned-id.ts';
 import { updateArgument } from './sendable-change.ts';
-import { nextSystemOperators, type Stamp, successorFrom } from './stamp.ts';
+import { nextSystemOperators, successorFrom } from './stamp.ts';
+import { stampOfMany } from './stamp-of.ts';
 import type { Store } from './store.ts';
+import { takeBack } from './take-back.ts';
 import type { Transaction } from './transaction.ts';
 import { type PreImage, preImage } from './version-record.ts';
 import { withOperators } from './write-at-once.ts';
 import { type Settled, writeGroup } from './write-group.ts';
-import { checkExpected, takeBack, writeSingle } from './write-single.ts';
+import { checkExpected, writeSingle } from './write-single.ts';
 
 /** Writes documents as they were read, each with its version record, in the transaction that read them. */
 export async function writeChunk(
@@ -59,7 +61,7 @@ async function deleteChunk(
   write: CapturedDeleteMany,
   images: readonly PreImage[],
 ): Promise<ManyCounts> {
-  const stamp = stampOfMany(store, write, 'DELETE');
+  const stamp = stampOfMany(store, write);
   await store.head.deleteMany({ _id: { $in: images.map(({ id }) => id) as never[] } }, { session: tx.session });
   await keepDeleted(
     store,
@@ -75,7 +77,7 @@ async function updateChunk(
   write: CapturedUpdateMany & { readonly change: { readonly form: 'operators' } },
   images: readonly PreImage[],
 ): Promise<ManyCounts> {
-  const stamp = stampOfMany(store, write, 'UPDATE');
+  const stamp = stampOfMany(store, write);
   const judged = images.map((pre) => ({ pre, verdict: verdict(store.bson, write.change, pre) }));
   const same = judged.filter((image) => image.verdict === 'same').map(({ pre }) => pre);
   const sent = judged.filter((image) => image.verdict !== 'same').map(({ pre }) => pre);
@@ -170,12 +172,6 @@ async function writeEach(
   const settled: Settled[] = [];
   for (const write of writes) settled.push({ outcome: await writeSingle(store, tx, write) });
   return settled;
-}
-
-function stampOfMany(store: Store, write: CapturedManyWrite, op: Op): Stamp {
-  const offloads = store.payload !== undefined && op !== 'DELETE';
-  const replaces = !store.versioning;
-  return { op, at: write.chronos.at ?? store.clock.now(), options: write.chronos, offloads, replaces };
 }
 
 /** A filter narrowed to some of what it matches. */

@@ -14,10 +14,12 @@ import { idKey, pinnedId } from './pinned-id.ts';
 import { results } from './results.ts';
 import { resolved, updateArgument, withSystem } from './sendable-change.ts';
 import { nextSystem, type Stamp } from './stamp.ts';
+import { stampOf } from './stamp-of.ts';
 import type { Store } from './store.ts';
+import { takeBack } from './take-back.ts';
 import type { Transaction } from './transaction.ts';
 import { type PreImage, preImage } from './version-record.ts';
-import { checkExpected, judged, stampOf, takeBack } from './write-single.ts';
+import { checkExpected, judged } from './write-single.ts';
 
 export type GroupableWrite = CapturedUpdate | CapturedDelete;
 

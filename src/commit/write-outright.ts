@@ -6,10 +6,10 @@ import { verdict } from './no-change.ts';
 import { needsPayload, withoutPayload } from './payload-away.ts';
 import { results } from './results.ts';
 import { nextSystem } from './stamp.ts';
+import { stampOf } from './stamp-of.ts';
 import type { Store } from './store.ts';
 import { preImage } from './version-record.ts';
 import { canWriteAtOnce, type OperatorUpdate, remove, swap } from './write-at-once.ts';
-import { stampOf } from './write-single.ts';
 
 /**
  * Whether a write can do without a transaction: no versions are kept, and nothing else has to be written with it, or to

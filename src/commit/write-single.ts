@@ -27,7 +27,9 @@ import { pinnedId, pinnedTo } from './pinned-id.ts';
 import { results, unchangedCount } from './results.ts';
 import { resolved, updateArgument, withIdOnInsert, withSystem, withSystemOnInsert } from './sendable-change.ts';
 import { insertedSystem, nextSystem, type PastLife, type Stamp, tombstone } from './stamp.ts';
+import { stampOf } from './stamp-of.ts';
 import type { Store } from './store.ts';
+import { takeBack } from './take-back.ts';
 import type { Transaction } from './transaction.ts';
 import { fieldOf, type PreImage, preImage } from './version-record.ts';
 
@@ -56,21 +58,6 @@ export async function writeSingle(
   if (needsPayload(write)) requireWhole([pre]);
   checkExpected(store, write, pre.id, pre.system.ov);
   return write.kind === 'delete' ? deleteFound(store, tx, write, pre) : updateFound(store, tx, write, pre);
-}
-
-/** Taken once for each version, since it takes the version's number. */
-export function stampOf(
-  store: Store,
-  { numbers }: Pick<Transaction, 'numbers'>,
-  write: CapturedUpdate | CapturedDelete,
-): Stamp {
-  const at = write.chronos.at ?? store.clock.now();
-  const cv = numbers?.next();
-  if (write.kind === 'delete') return { op: 'DELETE', at, cv, options: write.chronos };
-  const offloads = store.payload !== undefined;
-  const replaces = !store.versioning;
-  const { op, chronos: options, restoredFrom, stored } = write;
-  return { op, at, cv, options, restoredFrom, offloads, stored, replaces };
 }
 
 export function checkExpected(
@@ -218,17 +205,6 @@ async function takenBackIfUnchanged(store: Store, tx: Transaction, pre: PreImage
   if (!equalsIgnoring(pre.bytes, post, '_system')) return false;
   await takeBack(store, tx, [pre]);
   return true;
-}
-
-/** Gives documents whose content proved unchanged their previous bookkeeping again. */
-export async function takeBack(store: Store, tx: Transaction, unchanged: readonly PreImage[]): Promise<void> {
-  if (unchanged.length === 0) return;
-  const operations = unchanged.map(({ id, document }) => {
-    const stored = fieldOf(document, '_system');
-    const update = stored === undefined ? { $unset: { _system: 1 } } : { $set: { _system: stored } };
-    return { updateOne: { filter: { _id: { $eq: id } } as Filter, update: update as mongo.UpdateFilter<RawDocument> } };
-  });
-  await store.head.bulkWrite(operations, { session: tx.session });
 }
 
 function callUpdate(
