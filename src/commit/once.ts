@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import { UnknownOutcomeError } from '../errors.ts';
 import type { Rows } from '../system/rows.ts';
 import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import { within } from '../within.ts';
 import { anyOf, noteKey, touchNote } from './erasures.ts';
 import { isDuplicateKey } from './mongo-errors.ts';
 import { ensureOperations, type Operation, type OpKey, operationsOf } from './operations.ts';
@@ -143,10 +144,5 @@ async function withinDeadline<T>(
   call: () => Promise<T>,
 ): Promise<T> {
   if (deadlineMs === undefined) return call();
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    const error = new UnknownOutcomeError(store.head.collectionName, opId, undefined);
-    timer = setTimeout(() => reject(error), deadlineMs);
-  });
-  return Promise.race([call(), deadline]).finally(() => clearTimeout(timer));
+  return within(deadlineMs, call(), () => new UnknownOutcomeError(store.head.collectionName, opId, undefined));
 }

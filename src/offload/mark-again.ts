@@ -12,6 +12,12 @@ const AT_ONCE = 8;
 const BATCH_ROWS = 100;
 const PROCESSED = { '_system.state': 'processed' } as mongo.Filter<RawDocument>;
 
+/** Whether anything of a collection is in MongoDB only in part. */
+export async function hasProcessed({ head, versions }: Offloading): Promise<boolean> {
+  const found = [head, versions].map((one) => one.findOne(PROCESSED, { projection: { _id: 1 } }));
+  return (await Promise.all(found)).some((row) => row !== null);
+}
+
 /**
  * Leaves of all versions that are processed in MongoDB what is to be kept of them now. It is no change of any document,
  * and makes no version.

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { MAJORITY } from '../system/majority.ts';
 import { BY_ID } from '../system/version-indexes.ts';
 import type { PayloadState, RawDocument } from '../types.ts';
 import { type Row, rowOf } from './row.ts';
@@ -8,7 +9,7 @@ import type { Offloading } from './upload-row.ts';
  * Finds the rows that something is still to be done to. Those that are done, which are almost all of them, are not in
  * it: of the three states, `processed` is the last in the alphabet.
  */
-export const OUTBOX_INDEX = [
+const OUTBOX_INDEX = [
   { '_system.state': 1, '_system.updatedAt': 1 },
   { partialFilterExpression: { '_system.state': { $lt: 'processed' } } },
 ] as const;
@@ -16,6 +17,21 @@ export const OUTBOX_INDEX = [
 const BATCH_ROWS = 20;
 
 const RAW_ROWS = { raw: true, batchSize: BATCH_ROWS } as const;
+
+/** Sees to it that they are found quickly. */
+export async function indexOutbox({ head, versions }: Offloading, versioning: boolean): Promise<void> {
+  const [keys, options] = OUTBOX_INDEX;
+  const collections = versioning ? [head, versions] : [head];
+  await Promise.all(collections.map((one) => one.createIndex(keys, options)));
+}
+
+/** Has versions from before payloads were kept stored too. */
+export async function putIntoOutbox({ head, versions }: Offloading): Promise<void> {
+  const older = { '_system.ov': { $exists: true }, '_system.state': { $exists: false } };
+  const update = { $set: { '_system.state': 'new-not-synched' } };
+  await head.updateMany(older as never, update, MAJORITY);
+  await versions.updateMany({ ...older, '_system.deleted': { $ne: true } } as never, update, MAJORITY);
+}
 
 /** Rows in a state, those of superseded versions first, each document's in the order of its versions. */
 export async function* rowsIn(target: Offloading, state: PayloadState, ids: readonly unknown[]): AsyncGenerator<Row> {

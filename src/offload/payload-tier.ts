@@ -1,11 +1,10 @@
 import type { mongo } from 'mongoose';
-import { decodeExact } from '../bson/exact.ts';
 import type { Clock } from '../clock.ts';
 import { StorageError } from '../errors.ts';
 import type { PayloadMap } from '../payload/payload-map.ts';
 import { type PresignBlobsOptions, presignBlobs } from '../payload/presign-blobs.ts';
-import { MAJORITY } from '../system/majority.ts';
 import type { BlobReference, Bson, RawDocument, SystemFields } from '../types.ts';
+import { within } from '../within.ts';
 import { AtOnce } from './at-once.ts';
 import { bringBack } from './bring-back.ts';
 import { type ErasedObjects, eraseObjects, type OwnObjects } from './erase-objects.ts';
@@ -13,17 +12,18 @@ import { type Finish, finishing } from './finishing-cursor.ts';
 import { objectsOf, type ReferredObject } from './inspect-objects.ts';
 import { KeptPaths } from './kept-paths.ts';
 import { LargeDocuments } from './large-documents.ts';
-import { markAgain, partAgain } from './mark-again.ts';
+import { hasProcessed, markAgain, partAgain } from './mark-again.ts';
 import { type MarkReport, markDocuments } from './mark-processed.ts';
 import { Marking, type MarkingOptions } from './marking.ts';
 import { pathsOfFilter, pathsOfSort } from './needed-paths.ts';
 import { requireCovered } from './offload-pipeline.ts';
-import { OUTBOX_INDEX } from './outbox.ts';
+import { indexOutbox, putIntoOutbox } from './outbox.ts';
 import { Ownership } from './ownership.ts';
 import { PayloadReader } from './payload-reader.ts';
 import type { PayloadStores } from './payload-stores.ts';
 import { placesOf } from './places.ts';
 import { type PresentRow, presentRow, type ReadRow } from './present-row.ts';
+import { projectedByServer } from './project-by-server.ts';
 import { type PlanContext, type ReadPlan, readPlan, wholeFinish } from './read-plan.ts';
 import { rowOf } from './row.ts';
 import { type SweepCounts, type SweepRun, sweepObjects } from './sweep-objects.ts';
@@ -93,7 +93,7 @@ export class PayloadTier {
       whole: (row) => this.whole(row),
       withReferences: (row) => this.withReferences(row),
       owned: () => this.#ownership.require(),
-      project: async (document, asked) => (await this.#projectedByServer([document], asked))[0]!,
+      project: async (document, asked) => (await projectedByServer(this.#target, [document], asked))[0]!,
     });
     this.#uploader = new Uploader(this.#target, {
       batchWindowMs,
@@ -107,26 +107,12 @@ export class PayloadTier {
 
   /** Sees to it that what waits is found quickly, and goes on with what earlier processes have left. */
   async prepare(): Promise<void> {
-    const [keys, options] = OUTBOX_INDEX;
-    const { head, versions } = this.#target;
-    const collections = this.#versioning ? [head, versions] : [head];
-    await Promise.all(collections.map((one) => one.createIndex(keys, options)));
+    await indexOutbox(this.#target, this.#versioning);
     await this.kept.refresh();
-    if (this.kept.isLacking) await this.kept.widen(async () => !(await this.#hasProcessed()));
+    if (this.kept.isLacking) await this.kept.widen(async () => !(await hasProcessed(this.#target)));
     this.#ownership.forget();
     await this.#ownership.requireSoon();
     this.drain();
-  }
-
-  async #hasProcessed(): Promise<boolean> {
-    const { head, versions } = this.#target;
-    const found = [head, versions].map((one) => one.findOne(PROCESSED, { projection: { _id: 1 } }));
-    return (await Promise.all(found)).some((row) => row !== null);
-  }
-
-  /** Whether writes are to wait until their payload is stored. */
-  get isAwaited(): boolean {
-    return this.#options.ack === 'stored';
   }
 
   /** Stores new versions that are committed, without anyone waiting for it. */
@@ -145,11 +131,7 @@ export class PayloadTier {
    * @throws StorageError in the end, if some of them cannot be read
    */
   async takeOver(waitMs?: number): Promise<void> {
-    const { head, versions } = this.#target;
-    const older = { '_system.ov': { $exists: true }, '_system.state': { $exists: false } };
-    const update = { $set: { '_system.state': 'new-not-synched' } };
-    await head.updateMany(older as never, update, MAJORITY);
-    await versions.updateMany({ ...older, '_system.deleted': { $ne: true } } as never, update, MAJORITY);
+    await putIntoOutbox(this.#target);
     this.drain();
     await this.kept.widen(() => markAgain(this.#target, (row) => this.present(row)));
     await this.kept.narrow(waitMs);
@@ -167,9 +149,9 @@ export class PayloadTier {
    * @throws StorageError with `committed` where object storage does not answer in time
    */
   async acknowledged(about?: unknown, deadlineMs = ACK_DEADLINE_MS): Promise<void> {
-    if (!this.isAwaited) return;
+    if (this.#options.ack !== 'stored') return;
     const ov = about === undefined ? undefined : this.#uploader.waitingVersion(about);
-    await this.#within(deadlineMs, this.#uploader.offered(about), { committed: true, ov });
+    await within(deadlineMs, this.#uploader.offered(about), () => this.#late(deadlineMs, { committed: true, ov }));
   }
 
   /**
@@ -178,7 +160,7 @@ export class PayloadTier {
    * @throws StorageError when object storage does not answer in time
    */
   async flush(deadlineMs = FLUSH_DEADLINE_MS): Promise<void> {
-    await this.#within(deadlineMs, this.#uploader.hurry(), { committed: false });
+    await within(deadlineMs, this.#uploader.hurry(), () => this.#late(deadlineMs, { committed: false }));
     await this.#marking.now();
   }
 
@@ -298,7 +280,7 @@ export class PayloadTier {
       kept: this.kept,
       collection: this.#target.head.collectionName,
       present: (row) => this.present(row),
-      project: (documents, asked) => this.#projectedByServer(documents, asked),
+      project: (documents, asked) => projectedByServer(this.#target, documents, asked),
     };
   }
 
@@ -307,35 +289,14 @@ export class PayloadTier {
     return finish === undefined ? cursor : finishing(this.#target.bson, cursor, finish);
   }
 
-  async #within(
-    ms: number,
-    work: Promise<unknown>,
-    { committed, ov }: { readonly committed: boolean; readonly ov?: number | undefined },
-  ): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, ms, 'late');
-    });
-    const outcome = await Promise.race([work, late]).finally(() => clearTimeout(timer));
-    if (outcome !== 'late') return;
+  #late(ms: number, about: { readonly committed: boolean; readonly ov?: number | undefined }): StorageError {
     const { head, stores } = this.#target;
-    throw new StorageError({
+    return new StorageError({
       message: `Cannot store all payloads of ${head.collectionName} within ${ms} ms. They are in MongoDB, and are stored as soon as the ${stores.json.name} answers`,
       store: stores.json.name,
-      retryable: !committed,
-      committed,
-      ov,
+      retryable: !about.committed,
+      ...about,
       cause: this.#uploader.lastError,
     });
   }
-
-  async #projectedByServer(documents: readonly Uint8Array[], projection: RawDocument): Promise<Uint8Array[]> {
-    const { bson, head } = this.#target;
-    const { db } = head as unknown as { db: mongo.Db };
-    const given = documents.map((bytes) => ({ document: { $literal: decodeExact(bson, bytes) } }));
-    const stages = [{ $documents: given }, { $replaceWith: '$document' }, { $project: projection }];
-    return (await db.aggregate(stages, { raw: true }).toArray()) as unknown as Uint8Array[];
-  }
 }
-
-const PROCESSED = { '_system.state': 'processed' } as mongo.Filter<RawDocument>;
