@@ -1,8 +1,13 @@
 import { ConfigError } from './errors.ts';
 
-/** How sure a caller is of what takes something away, or makes something. */
+/** What takes something away is asked for by somebody who means it. */
 export interface Confirmation {
+  /** Has to be true, unless it is a dry run. */
   readonly confirm?: boolean | undefined;
+  /**
+   * Only tell what would be done.
+   * @default false
+   */
   readonly dryRun?: boolean | undefined;
 }
 

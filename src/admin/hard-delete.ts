@@ -4,7 +4,7 @@ import { beginErasure, contentOf, type Erased, finishErasures } from '../commit/
 import { countResults, erasuresUnderWay } from '../commit/erasures.ts';
 import { areSomeHeld, requireNoneHeld } from '../commit/held.ts';
 import type { Store } from '../commit/store.ts';
-import { requireConfirmed } from '../confirmed.ts';
+import { type Confirmation, requireConfirmed } from '../confirmed.ts';
 import { effectiveOptions } from '../context.ts';
 import { keptRecords } from '../retention/kept-records.ts';
 import { shownId } from '../row-id.ts';
@@ -18,14 +18,7 @@ export type HardDeleteTarget =
   | { readonly filter: Readonly<Record<string, unknown>> };
 
 /** How documents are erased. The actor and the reason stay, in the proof. */
-export interface HardDeleteOptions extends Attribution {
-  /** Has to be true: what is erased cannot be brought back. */
-  readonly confirm?: boolean | undefined;
-  /**
-   * Only tell what would be erased. Needs no confirmation.
-   * @default false
-   */
-  readonly dryRun?: boolean | undefined;
+export interface HardDeleteOptions extends Attribution, Confirmation {
   /** Called after every hundred documents. */
   readonly onProgress?: ((progress: HardDeleteProgress) => void) | undefined;
 }

@@ -1,6 +1,6 @@
 import { finishedDeleted } from '../commit/erase-document.ts';
 import type { Store } from '../commit/store.ts';
-import { requireConfirmed } from '../confirmed.ts';
+import { type Confirmation, requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
 import type { PayloadTier } from '../offload/payload-tier.ts';
@@ -13,15 +13,7 @@ export interface FlushOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-/** What marking versions as processed takes: somebody who means it. */
-export interface MarkOptions {
-  readonly confirm?: boolean | undefined;
-  /**
-   * Only count what would be marked.
-   * @default false
-   */
-  readonly dryRun?: boolean | undefined;
-}
+export interface MarkOptions extends Confirmation {}
 
 export async function flush(store: Store, { deadlineMs }: FlushOptions = {}): Promise<void> {
   await store.payload?.flush(deadlineMs);

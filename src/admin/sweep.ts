@@ -2,21 +2,14 @@ import { finishErasures } from '../commit/erase-document.ts';
 import { erasuresUnderWay } from '../commit/erasures.ts';
 import { ensureOperations } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
-import { requireConfirmed } from '../confirmed.ts';
+import { type Confirmation, requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
-import type { SweepCounts } from '../offload/sweep-objects.ts';
+import { NOTHING_SWEPT, type SweepCounts } from '../offload/sweep-objects.ts';
 import { sweepManifests } from '../retention/sweep-manifests.ts';
 import { requirePayload } from './payloads.ts';
 
 /** How objects that nothing refers to are removed. */
-export interface SweepOptions {
-  /** Has to be true: what is removed cannot be brought back. */
-  readonly confirm?: boolean | undefined;
-  /**
-   * Only tell what would be removed. Needs no confirmation.
-   * @default false
-   */
-  readonly dryRun?: boolean | undefined;
+export interface SweepOptions extends Confirmation {
   /**
    * Objects younger than this stay, in milliseconds, by the clock of the store.
    * @default 3600000
@@ -55,14 +48,12 @@ export async function sweep(store: Store, options: SweepOptions = {}, tenant?: s
     await finishErasures(store, await erasuresUnderWay(store));
   }
   const run = { tenant, graceMs, dryRun, onOrphan, onProgress };
-  const ofVersions = (await store.payload?.sweep(run)) ?? NOTHING;
+  const ofVersions = (await store.payload?.sweep(run)) ?? NOTHING_SWEPT;
   if (!hasManifests) return { ...ofVersions, dryRun, keys };
   const onFurther = (counts: SweepCounts) => onProgress(sum(ofVersions, counts));
   const ofManifests = await sweepManifests(store, { ...run, onProgress: onFurther });
   return { ...sum(ofVersions, ofManifests), dryRun, keys };
 }
-
-const NOTHING: SweepCounts = { objects: 0, orphans: 0, bytes: 0, retained: 0, interrupted: 0 };
 
 function sum(a: SweepCounts, b: SweepCounts): SweepCounts {
   return {

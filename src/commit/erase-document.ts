@@ -214,7 +214,8 @@ async function eraseObjects({ objects: owned }: Store, erasures: readonly Erasur
 }
 
 const later = new WeakSet<Store>();
-const CLOCKS_DIFFER_MS = 120_000;
+/** What is to be looked at again is due by then. */
+const MARGIN_MS = 120_000;
 
 /** Keeps no process alive. */
 function finishLater(store: Store, ms: number): void {
@@ -225,7 +226,7 @@ function finishLater(store: Store, ms: number): void {
     await finishErasures(store, await erasuresUnderWay(store));
     if (await areErasuresWaiting(store)) finishLater(store, ms);
   };
-  setTimeout(() => void finish().catch(() => undefined), ms + CLOCKS_DIFFER_MS).unref();
+  setTimeout(() => void finish().catch(() => undefined), ms + MARGIN_MS).unref();
 }
 
 /** Wherever they are: while one place is looked into, they may come from there to the other. */

@@ -23,6 +23,8 @@ export interface SweepCounts {
   readonly interrupted: number;
 }
 
+export const NOTHING_SWEPT: SweepCounts = { objects: 0, orphans: 0, bytes: 0, retained: 0, interrupted: 0 };
+
 export interface SweepRun {
   /** Limits it to the objects of one of the tenants that share the collection. */
   readonly tenant?: string | undefined;
@@ -76,7 +78,7 @@ async function knownKeys(target: Offloading): Promise<KeyFilter> {
 type Counts = { -readonly [K in keyof SweepCounts]: SweepCounts[K] };
 
 class Sweep {
-  readonly counts: Counts = { objects: 0, orphans: 0, bytes: 0, retained: 0, interrupted: 0 };
+  readonly counts: Counts = { ...NOTHING_SWEPT };
   readonly #target: Offloading;
   readonly #run: SweepRun;
 

@@ -3,7 +3,7 @@ import { ensureOperations } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
 import type { RollupOptions } from '../config/options.ts';
-import { requireConfirmed } from '../confirmed.ts';
+import { type Confirmation, requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
 import { tenantOf } from '../row-id.ts';
 import type { Rows } from '../system/rows.ts';
@@ -18,14 +18,7 @@ import { rollUp } from './roll-up.ts';
 import { freeze } from './thaw.ts';
 
 /** How old versions are taken away. */
-export interface RetentionOptions {
-  /** Has to be true, unless it is a dry run. */
-  readonly confirm?: boolean | undefined;
-  /**
-   * Only count what is due.
-   * @default false
-   */
-  readonly dryRun?: boolean | undefined;
+export interface RetentionOptions extends Confirmation {
   /** Called after each transaction. */
   readonly onProgress?: ((progress: RetentionCounts) => void) | undefined;
 }

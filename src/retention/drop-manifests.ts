@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { heldAmong } from '../commit/held.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
-import { requireConfirmed } from '../confirmed.ts';
+import { type Confirmation, requireConfirmed } from '../confirmed.ts';
 import { ConfigError } from '../errors.ts';
 import { endOf } from './drop-records.ts';
 import { noteChange } from './floor.ts';
@@ -10,15 +10,7 @@ import { readIfCurrent } from './manifest-body.ts';
 import { manifestsOf } from './manifests.ts';
 import { takeOut } from './take-out.ts';
 
-export interface DropManifestsOptions {
-  /** Has to be true, unless it is a dry run. */
-  readonly confirm?: boolean | undefined;
-  /**
-   * Only count what would be dropped.
-   * @default false
-   */
-  readonly dryRun?: boolean | undefined;
-}
+export interface DropManifestsOptions extends Confirmation {}
 
 export interface DropManifestsReport {
   readonly dryRun: boolean;

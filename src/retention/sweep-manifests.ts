@@ -1,6 +1,6 @@
 import type { Store } from '../commit/store.ts';
 import { requireNotOthers, requireOwned, timeOf } from '../offload/owner.ts';
-import type { SweepCounts, SweepRun } from '../offload/sweep-objects.ts';
+import { NOTHING_SWEPT, type SweepCounts, type SweepRun } from '../offload/sweep-objects.ts';
 import { isManifestKey, manifestPrefix } from '../payload/payload-key.ts';
 import { listAll, type ObjectFacts } from '../payload/payload-store.ts';
 import { deleteUnrecorded } from './doomed-manifests.ts';
@@ -23,7 +23,7 @@ export async function sweepManifests(store: Store, run: SweepRun): Promise<Sweep
   // Tenants of a shared collection come first.
   const isOfAll = store.tenantField !== undefined && tenant === undefined;
   const isOwn = (rest: string) => isManifestKey(isOfAll ? rest.slice(rest.indexOf('/') + 1) : rest);
-  const counts = { objects: 0, orphans: 0, bytes: 0, retained: 0, interrupted: 0 };
+  const counts = { ...NOTHING_SWEPT };
   if (!run.dryRun) counts.interrupted = await versions.sweepInterrupted(before, { prefix });
   let batch: ObjectFacts[] = [];
   const flush = async () => {

@@ -33,7 +33,7 @@ export function rowScope(
   }
   if (versioning.payload !== undefined) {
     throw new RouteMismatchError({
-      message: `Cannot use ${name} in the data of ${ownerOf(place)}: its payloads are kept in object storage, which is not available where tenants share collections`,
+      message: `Cannot use ${name} in the data of ${ownerOf(place)}: tenants share its collections, whose objects are where initChronos says. Leave payload out of @ChronosEntity, and configure spacesConns or localStorage`,
     });
   }
   const { mongo } = connection.base as unknown as { mongo: IdTypes };
