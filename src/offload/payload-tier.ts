@@ -191,12 +191,7 @@ export class PayloadTier {
     return this.#reader.base64Of(reference);
   }
 
-  /**
-   * A row with all of its document. Where no versions are kept, its objects go when another version takes its place: then
-   * it is that one; undefined where the document is gone altogether, or was erased meanwhile.
-   *
-   * @param read puts a row together
-   */
+  /** A row with all of its document, or the row that has taken its place. See {@link presentRow}. */
   present(row: Uint8Array, read: ReadRow = (one) => this.whole(one)): Promise<PresentRow | undefined> {
     return presentRow(this.#target, this.#versioning, row, read);
   }

@@ -8,7 +8,7 @@ import { checkDigest } from '../payload/check-digest.ts';
 import { type Digest, RunningDigest } from '../payload/digest.ts';
 import { drawIncarnation } from '../payload/incarnation.ts';
 import { blobKeys, itemKey, type VersionAddress } from '../payload/payload-key.ts';
-import { inlinePart } from '../payload/split-document.ts';
+import { inlinePart, shownReference } from '../payload/split-document.ts';
 import { type Fields, type TakenText, withoutBlobs } from '../payload/take-blobs.ts';
 import { decodeText } from '../payload/text-charset.ts';
 import type { BlobReference, PayloadReference, RawDocument, SystemFields } from '../types.ts';
@@ -230,9 +230,4 @@ function versionOf(target: Offloading, { id, ov, incarnation }: ComingVersion): 
 
 function addressKey({ id, incarnation }: ComingVersion): string {
   return `${canonicalKey(id)} ${incarnation ?? ''}`;
-}
-
-/** As the stored JSON of any version has it. */
-function shownReference({ contentBucket, blobKey, textKey, contentType }: BlobReference): RawDocument {
-  return { ref: { contentBucket, blobKey, ...(textKey === undefined ? {} : { textKey }), contentType } };
 }

@@ -155,15 +155,19 @@ function foundBlob(bytes: Uint8Array, rules: BlobRules, path: readonly string[])
   return { path, contentType: rules.contentType, bytes, ...digestOf(bytes), ...kept };
 }
 
-/** `{ ref: { contentBucket, blobKey, textKey?, contentType } }`: so the stored JSON tells where its blobs are. */
-export function placeholder({ contentBucket, blobKey, textKey, contentType }: BlobReference): Uint8Array {
-  const fields = { contentBucket, blobKey, ...(textKey === undefined ? {} : { textKey }), contentType };
+/** So the stored JSON tells where its blobs are. */
+export function shownReference({ contentBucket, blobKey, textKey, contentType }: BlobReference) {
+  return { ref: { contentBucket, blobKey, ...(textKey === undefined ? {} : { textKey }), contentType } };
+}
+
+/** The same as BSON. */
+export function placeholder(reference: BlobReference): Uint8Array {
   const out = new RawWriter();
   const document = out.begin();
   out.byte(BsonType.object);
   out.cString('ref');
   const ref = out.begin();
-  for (const [key, text] of Object.entries(fields)) {
+  for (const [key, text] of Object.entries(shownReference(reference).ref)) {
     out.byte(BsonType.string);
     out.cString(key);
     out.string(text);
