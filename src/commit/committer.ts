@@ -65,7 +65,7 @@ export class Committer {
   /** An update or delete of at most one document. */
   async write(write: Write): Promise<Outcome> {
     await ensureVersions(this.#store, write.options.session);
-    await requireInline(this.#store, write);
+    await requireInline(this.#store, [write]);
     if (canWriteOutright(this.#store, write)) {
       return writeOutright(this.#store, write).catch((error: unknown) => {
         // Somebody else's command is refused in other words; what the server has written it has not refused.
@@ -82,7 +82,7 @@ export class Committer {
   /** An update or delete of all documents it matches. */
   async writeMany(write: CapturedManyWrite): Promise<ManyCounts> {
     await ensureVersions(this.#store, write.options.session);
-    await requireInline(this.#store, write);
+    await requireInline(this.#store, [write]);
     const counts = await writeMany(this.#store, write, (one, session) => this.writeAlone(one, session));
     if (counts.matched > 0 || write.kind !== 'updateMany' || write.options.upsert !== true) return counts;
     const { matched, modified, deleted, upsertedId } = await this.writeAlone({

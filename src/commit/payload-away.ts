@@ -48,7 +48,7 @@ export function requireWhole(documents: readonly PreImage[]): void {
 }
 
 /** @throws ConfigError for a write that looks for its documents by what is in object storage */
-export async function requireInline(store: Store, ...writes: readonly BulkItem[]): Promise<void> {
+export async function requireInline(store: Store, writes: readonly BulkItem[]): Promise<void> {
   const { payload } = store;
   if (payload === undefined && keptByOthers(store) === undefined) return;
   await payload?.kept.known();

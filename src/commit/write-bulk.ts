@@ -46,7 +46,7 @@ export async function writeBulk(
   const { store } = committer;
   const session = options.session ?? undefined;
   if (items.some(({ kind }) => kind !== 'insert')) await ensureVersions(store, session);
-  await requireInline(store, ...items);
+  await requireInline(store, items);
   if (!isInTransaction(session) && items.some(isConditional)) {
     const whole = (tx: Transaction) => writeBulk(committer, items, { ...options, session: tx.session });
     return inTransaction(store, session, whole, 0);
