@@ -31,7 +31,7 @@ import {
 } from './hard-delete.ts';
 import type { StoredFile } from './history-file.ts';
 import { type ImportOptions, type ImportReport, importHistory } from './import-history.ts';
-import { castFilter, requireMeant } from './model-filter.ts';
+import { castFilter, meantFilter } from './model-filter.ts';
 import { type FlushOptions, flush, type MarkOptions, markByTtl, markItem } from './payloads.ts';
 import { type RecoverReport, recover } from './recover.ts';
 import { safeTime } from './safe-time.ts';
@@ -212,7 +212,7 @@ export function administration(administered: Administered): AdministrationStatic
       administered.requireOneOf('restore', target, ['at', 'cv']);
       const point = administered.point('cv' in target ? target : target.at);
       const committer = await administered.committer();
-      const filter = castFilter(model, options.filter);
+      const filter = options.filter === undefined ? castFilter(model) : meantFilter(model, 'restore', options.filter);
       await committer.store.payload?.kept.known();
       committer.store.payload?.requireFilter('restore', filter);
       const report = await restoreCollection(committer, point, filter, options, rows?.tenantId);
@@ -239,7 +239,7 @@ export function administration(administered: Administered): AdministrationStatic
       requireErasable(model);
       const { store } = await administered.committer();
       // An erasure does not wait for counters that cannot be reached.
-      await store.counting?.settle().catch(() => undefined);
+      if (options.dryRun !== true) await store.counting?.settle().catch(() => undefined);
       return hardDelete(store, erasureTargets(administered, target), options, ids);
     },
     flush: async (options) => flush((await administered.committer()).store, options),
@@ -264,7 +264,7 @@ export function administration(administered: Administered): AdministrationStatic
     },
     async applyRetention(options) {
       const { store } = await administered.committer();
-      await store.counting?.settle();
+      if (options?.dryRun !== true) await store.counting?.settle();
       return applyRetention(store, options, ids);
     },
     dropManifests: async (target, options) =>
@@ -294,8 +294,7 @@ function requireWhole(model: Model<unknown>, what: string): void {
 
 function erasureTargets(administered: Administered, target: HardDeleteTarget): ErasureTargets {
   if ('filter' in target) {
-    requireMeant(administered.model, target.filter);
-    return { filter: castFilter(administered.model, target.filter) };
+    return { filter: meantFilter(administered.model, 'erase', target.filter) };
   }
   return { ids: ('ids' in target ? target.ids : [target.id]).map((id) => administered.cast(id)) };
 }
