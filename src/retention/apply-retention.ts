@@ -65,11 +65,9 @@ export async function applyRetention(
   const { dryRun = false, onProgress } = options;
   const due = dueOf(store);
   requireConfirmed(`take versions of ${store.head.collectionName} away`, options);
-  await ensureVersions(store, undefined);
-  await ensureOperations(store);
   const tenant = tenantOf(ids?.$gte);
   const run = new Run(store, tenant, dryRun);
-  if (!dryRun) await run.settle();
+  if (!dryRun) await begin(store, run);
   let isKnown = dryRun;
   for await (const batch of batchesOf(dueRecords(store, due, ids), run.groupOf)) {
     const records = await leaving(store, batch);
@@ -83,6 +81,13 @@ export async function applyRetention(
     onProgress?.(run.counts);
   }
   return { dryRun, ...run.counts };
+}
+
+/** A dry run writes nothing, and does without. */
+async function begin(store: Store, run: Run): Promise<void> {
+  await ensureVersions(store, undefined);
+  await ensureOperations(store);
+  await run.settle();
 }
 
 /** What one run does with records, and has done so far. */
