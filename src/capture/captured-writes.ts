@@ -114,14 +114,15 @@ export class CapturedWrites {
   }
 
   /**
-   * The history goes with its documents; so it does when they are dropped, which the database is told. Objects cannot go
-   * along, and a later collection of the old name would take them for its own.
+   * The history goes with its documents; so it does when they are dropped, which the database is told. Objects and
+   * manifests cannot go along, and a later collection of the old name would take them for its own, or sweep them.
    */
   async rename(name: string, ...args: never[]): Promise<unknown> {
-    const { objects, head } = this.#committer.store;
-    if (objects !== undefined) {
+    const { objects, head, retention } = this.#committer.store;
+    if (objects !== undefined || retention?.rollup !== undefined) {
+      const what = objects !== undefined ? 'payloads' : 'old versions';
       throw new ConfigError({
-        message: `Cannot rename ${head.collectionName}: its payloads are kept in object storage under this name. Export it with exportHistory, and import it under the other name`,
+        message: `Cannot rename ${head.collectionName}: its ${what} are kept in object storage under this name. Export it with exportHistory, and import it under the other name`,
       });
     }
     const renamed = await this.#native.rename(name, ...args);
