@@ -30,7 +30,8 @@ export function lookForForeignPayload(store: Store): Promise<void> | undefined {
 }
 
 async function look(store: Store): Promise<void> {
-  const kept = await keptIfLeft(store.head);
+  // No read or write fails for this: who may not look, or has a standalone, goes on as if none had left.
+  const kept = await keptIfLeft(store.head).catch(() => undefined);
   known.set(store, { kept, until: performance.now() + TRUSTED_MS });
 }
 

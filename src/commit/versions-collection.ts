@@ -19,8 +19,7 @@ const ready = new WeakMap<Store, Promise<void>>();
  */
 export async function ensureVersions(store: Store, callers: mongo.ClientSession | null | undefined): Promise<void> {
   const look = lookForForeignPayload(store);
-  // What a write changes is looked at again where it is met: a look that fails is no reason to refuse it.
-  if (look !== undefined) await look.catch(() => undefined);
+  if (look !== undefined) await look;
   const pending = ready.get(store);
   if (pending !== undefined) return pending;
   const created = create(store);

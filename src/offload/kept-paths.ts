@@ -180,15 +180,9 @@ export class KeptPaths implements KeptPart {
 
 /** What all documents of a collection have in MongoDB; undefined where none of them has left. */
 export async function keptIfLeft(head: mongo.Collection<RawDocument>): Promise<KeptPart | undefined> {
-  const options = { readPreference: 'primary', readConcern: { level: 'majority' } } as const;
-  try {
-    const record = await locksOf<KeptRecord>(head).findOne({ ...RECORD, left: true }, options);
-    return record === null ? undefined : partOf(record.kept);
-  } catch (error) {
-    // Whoever may not read it reads as if there were none.
-    if ((error as mongo.MongoServerError).code === UNAUTHORIZED) return undefined;
-    throw error;
-  }
+  const options = { readPreference: 'primaryPreferred', readConcern: { level: 'majority' } } as const;
+  const record = await locksOf<KeptRecord>(head).findOne({ ...RECORD, left: true }, options);
+  return record === null ? undefined : partOf(record.kept);
 }
 
 function stored({ indexed, blobPaths }: KeptPart): StoredPart {
