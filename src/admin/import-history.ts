@@ -8,6 +8,7 @@ import { ensureVersions } from '../commit/versions-collection.ts';
 import { DocumentTooLargeError, HistoryFileError } from '../errors.ts';
 import { type Dropped, takeOverFloor } from '../retention/floor.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
+import { MAX_DOCUMENT_BYTES } from '../system/document-limit.ts';
 import type { RawDocument } from '../types.ts';
 import { type FileRow, type HistoryCounts, rowsOfFile, type StoredFile, Tally } from './history-file.ts';
 
@@ -102,8 +103,7 @@ function putRow(store: Store, { kind, json }: FileRow, line: number): PutRow {
   throw new HistoryFileError('damaged', `it is no ${kind}`, line);
 }
 
-/** The server's limit for one document, and what is noted of one whose payload is going to be stored. */
-const MAX_DOCUMENT_BYTES = 16_777_216;
+/** What is noted of a version whose payload is going to be stored. */
 const NOTED_BYTES = 128;
 
 /** Versions are put into MongoDB as a whole. Those that had their payload stored first may not fit. */

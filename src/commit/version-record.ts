@@ -4,12 +4,12 @@ import { rawFields } from '../bson/raw-element.ts';
 import { DocumentTooLargeError } from '../errors.ts';
 import { tenantOf } from '../row-id.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
+import { MAX_DOCUMENT_BYTES } from '../system/document-limit.ts';
 import { nodeOf } from '../system/interval-tree.ts';
 import type { Bson, SystemFields, VersionFields } from '../types.ts';
 import type { Store } from './store.ts';
 
-/** The server's limit for one document, and what a version record adds to the document it keeps at the most. */
-const MAX_DOCUMENT_BYTES = 16_777_216;
+/** What a version record adds to the document it keeps, at the most. */
 const BOOKKEEPING_BYTES = 1_024;
 
 /** A document as the server holds it, with its id and bookkeeping at hand. */

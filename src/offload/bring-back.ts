@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { decodeExact } from '../bson/exact.ts';
 import { DocumentTooLargeError } from '../errors.ts';
+import { MAX_DOCUMENT_BYTES } from '../system/document-limit.ts';
 import { MAJORITY } from '../system/majority.ts';
 import { overwrite } from '../system/overwrite.ts';
 import type { RawDocument } from '../types.ts';
@@ -8,9 +9,6 @@ import { flipState } from './flip-state.ts';
 import type { PresentRow } from './present-row.ts';
 import { inState, rowOf, stillThere } from './row.ts';
 import type { Offloading } from './upload-row.ts';
-
-/** The server's limit for one document. */
-const MAX_DOCUMENT_BYTES = 16_777_216;
 
 /**
  * Puts what is missing of a document back into MongoDB. It is no change of it, and makes no version.

@@ -11,12 +11,13 @@ import { blobKeys, itemKey, type VersionAddress } from '../payload/payload-key.t
 import { inlinePart, shownReference } from '../payload/split-document.ts';
 import { type Fields, type TakenText, withoutBlobs } from '../payload/take-blobs.ts';
 import { decodeText } from '../payload/text-charset.ts';
+import { MAX_DOCUMENT_BYTES } from '../system/document-limit.ts';
 import type { BlobReference, PayloadReference, RawDocument, SystemFields } from '../types.ts';
 import { addressOf, type Known, knownBlob, type Offloading, UPLOAD_DEADLINE_MS } from './upload-row.ts';
 import { LARGE_BYTES } from './whole-length.ts';
 
-/** The server's limit for one document, and what bookkeeping adds to it at the most. */
-const MOST_JSON_BYTES = 16_777_216 - 65_536;
+/** What leaves room for the bookkeeping of any version. */
+const MOST_JSON_BYTES = MAX_DOCUMENT_BYTES - 65_536;
 
 /** How the driver is told to write what is no BSON. */
 export interface Encoding {
