@@ -86,7 +86,7 @@ test('a version that was read before the erasure is not restored after it, whate
 });
 
 test('beside writers of all kinds nothing of the old content stays', { timeout: 120_000 }, async () => {
-  const ids = Array.from({ length: 24 }, (_, n) => `r${n}`);
+  const ids = Array.from({ length: 12 }, (_, n) => `r${n}`);
   for (const [n, id] of ids.entries()) await old(id, n % 2 === 1);
   const erased = new Set<string>();
   let calls = 0;
