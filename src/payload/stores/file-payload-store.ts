@@ -144,8 +144,9 @@ export class FilePayloadStore implements PayloadStore {
     let swept = 0;
     for (const name of await readdir(work).catch(noNames)) {
       const path = join(work, name);
-      const { mtime } = await lstat(path);
-      if (mtime >= before) continue;
+      // Whoever writes it may have finished meanwhile.
+      const facts = await lstat(path).catch(unlessMissing);
+      if (facts === undefined || facts.mtime >= before) continue;
       await rm(path, { force: true });
       swept++;
     }
