@@ -1,7 +1,9 @@
 import type { CapturedInsert } from './captured-write.ts';
 import { checkLarge } from './checked-versions.ts';
-import { comingFirst, type LargeStore } from './large-writes.ts';
+import type { LargeStore } from './large-store.ts';
 import { lifeBefore } from './life-before.ts';
+import { idKey } from './pinned-id.ts';
+import type { PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
 
 /** Whether a document is too large to be inserted as a whole, so that its payload is stored first. */
@@ -28,4 +30,10 @@ export async function withLargeStored(
   const coming = { id, ...comingFirst(store, follows, id, chronos) };
   const { part, system } = await large.store(coming, document, options, chronos);
   return { ...insert, document: part, stored: system, follows };
+}
+
+/** The first version of a document, or of one that is inserted again under its id. */
+export function comingFirst(store: LargeStore, follows: PastLife | undefined, id: unknown, call: object) {
+  const ov = follows === undefined ? 0 : follows.ov + 1;
+  return { ov, incarnation: store.payload.large.putBy(call).incarnationOf(`${ov} ${idKey(id)}`), known: [] };
 }
