@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { UnknownOutcomeError } from '../../src/index.ts';
+import { type ChronosModelType, chronos, UnknownOutcomeError } from '../../src/index.ts';
 import { mongooseUnderTest } from '../support/database.ts';
 import { startMongo } from '../support/servers.ts';
+import { SwitchedStore } from '../support/switched-store.ts';
 import { itemModel, seed, WRITES } from './writer.ts';
 
 const mongoose = await mongooseUnderTest();
@@ -94,4 +95,38 @@ test('a commit that never comes through is an unknown outcome, and not told as a
   );
   expect(error).toBeInstanceOf(UnknownOutcomeError);
   expect(error).toMatchObject({ opId: 'op 1', retryable: true });
+});
+
+interface Report {
+  _id: string;
+  title?: string;
+  pdf?: string;
+}
+
+test('however often the transaction of a large write is run, its blobs are stored once', async () => {
+  const store = new SwitchedStore();
+  const schema = new mongoose.Schema<Report, ChronosModelType<Report>>({ _id: String, title: String, pdf: String });
+  schema.plugin(chronos, {
+    indexed: ['title'],
+    base64: { pdf: { contentType: 'application/pdf' } },
+    payload: { json: store, prefix: 'app' },
+  });
+  const Reports = mongoose.model<Report, ChronosModelType<Report>>('Report', schema);
+  const pdf = (of: string) => Buffer.alloc(9_100_000, of).toString('base64');
+  const id = { _id: 'a' };
+  const writes = [
+    () => Reports.create([{ ...id, pdf: pdf('created') }]),
+    () => Reports.updateOne(id, { pdf: pdf('updated') }),
+    () => Reports.findOneAndUpdate(id, { pdf: pdf('once') }, { chronos: { opId: 'one' } }),
+    () => Reports.bulkWrite([{ updateOne: { filter: id, update: { $set: { pdf: pdf('bulk') } } } }]),
+    () => Reports.updateOne({ _id: 'b' }, { pdf: pdf('upserted') }, { upsert: true }),
+  ];
+  for (const [index, write] of writes.entries()) {
+    await fail(5, FAULTS['the transaction is to be run again']);
+    await write();
+    const blobs = (await store.keys('app/reports/')).filter((key) => key.endsWith('blob.bin'));
+    expect(blobs).toHaveLength(index + 1);
+  }
+  expect(await Reports.history('a')).toHaveLength(4);
+  expect((await Reports.verify({ objects: true })).ok).toBe(true);
 });

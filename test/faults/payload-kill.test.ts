@@ -8,7 +8,7 @@ import { mongooseUnderTest } from '../support/database.ts';
 import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
 import { serverForKills } from '../support/server-for-kills.ts';
-import { FILE, type Paper, type PaperModel, paperModel, seedPapers, textOf } from './payload-writer.ts';
+import { FILE, LARGE_FILE, type Paper, type PaperModel, paperModel, seedPapers, textOf } from './payload-writer.ts';
 
 const mongoose = await mongooseUnderTest();
 const uri = await serverForKills(mongoose, 'payload-kills');
@@ -17,25 +17,39 @@ const directory = await mkdtemp(join(tmpdir(), 'chronos-kills-'));
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** What a document may be: as it was seeded, or as its write leaves it. */
-const OUTCOMES: Readonly<Record<string, readonly unknown[]>> = {
-  created: [undefined, 2],
-  updated: [1, 2],
-  deleted: [1, undefined],
-  replaced: [1, 2],
-};
+/** What a document may be, by the size of what is written: as it was seeded, or as one of the writes leaves it. */
+const OUTCOMES = {
+  small: { created: [undefined, 2], updated: [1, 2], deleted: [1, undefined], replaced: [1, 2] },
+  large: { created: [undefined, 2], updated: [1, 2, 3], deleted: [1], replaced: [1] },
+} as const;
+
+type Size = keyof typeof OUTCOMES;
+
+/** Large ones take their time. */
+const EVERY = { small: 1, large: 4 } as const;
 
 test('killed at any step of a write, an upload or a mark, a process loses no payload and leaves no broken reference', {
   timeout: 300_000,
 }, async () => {
-  const { Model } = await seeded('all');
-  const { killed, sent } = await script.run(uri, 'all', join(directory, 'all'), '0');
-  expect(killed).toBe(false);
-  await check('all', Model);
   // A count that shrinks unseen would make this test one of nothing.
-  expect(sent).toBeGreaterThan(30);
-  await killAtSteps(sent, 1, killAndCheck);
+  expect(await killAtAll('small')).toBeGreaterThan(30);
 });
+
+test('so it is where blobs are stored before the document is committed, and a sweep takes what was not', {
+  timeout: 300_000,
+}, async () => {
+  expect(await killAtAll('large')).toBeGreaterThan(20);
+});
+
+/** @returns how many steps there are */
+async function killAtAll(size: Size): Promise<number> {
+  const { Model } = await seeded(size);
+  const { killed, sent } = await script.run(uri, size, join(directory, size), '0', size);
+  expect(killed).toBe(false);
+  await check(size, size, Model);
+  await killAtSteps(sent, EVERY[size], (nth) => killAndCheck(size, nth));
+  return sent;
+}
 
 async function seeded(collection: string) {
   const store = new FilePayloadStore(join(directory, collection));
@@ -44,18 +58,18 @@ async function seeded(collection: string) {
   return { Model, store };
 }
 
-async function killAndCheck(nth: number): Promise<void> {
-  const collection = `kill-${nth}`;
+async function killAndCheck(size: Size, nth: number): Promise<void> {
+  const collection = `${size}-kill-${nth}`;
   const { Model } = await seeded(collection);
-  await script.run(uri, collection, join(directory, collection), String(nth));
-  await check(collection, Model);
+  await script.run(uri, collection, join(directory, collection), String(nth), size);
+  await check(size, collection, Model);
 }
 
-async function check(collection: string, Model: PaperModel): Promise<void> {
+async function check(size: Size, collection: string, Model: PaperModel): Promise<void> {
   expect(await Model.recover(), collection).toMatchObject({ ok: true, repaired: {} });
   await Model.flush();
   const found = new Map((await Model.find().lean()).map((one) => [one._id, one]));
-  for (const [id, outcomes] of Object.entries(OUTCOMES)) {
+  for (const [id, outcomes] of Object.entries(OUTCOMES[size])) {
     expect(outcomes, `${id} of ${collection}`).toContain(found.get(id)?.n);
     for (const { doc } of await Model.history(id, { lean: true })) expectWhole(doc as Paper | null);
   }
@@ -66,13 +80,14 @@ async function check(collection: string, Model: PaperModel): Promise<void> {
   expect(
     systems.filter(({ state, deleted }) => state === 'new-not-synched' || (state ?? deleted) === undefined),
   ).toEqual([]);
+  if (size === 'large') await Model.sweep({ confirm: true, graceMs: 0 });
   await expectObjects(join(directory, collection), systems);
 }
 
 function expectWhole(paper: Paper | null): void {
   if (paper === null) return;
   expect(paper.text).toBe(textOf(paper.n));
-  expect([FILE, undefined]).toContain(paper.file);
+  expect([FILE, LARGE_FILE, undefined].includes(paper.file)).toBe(true);
 }
 
 /** Every object that is referred to is there and what it was, and there are no others. */

@@ -85,3 +85,13 @@ export async function writePapers(Model: PaperModel): Promise<void> {
   await Model.replaceOne({ _id: 'replaced' }, { title: 'paper', n: 2, text: textOf(2) });
   await offload(Model);
 }
+
+/** Of a paper that is too large to be committed as a whole. */
+export const LARGE_FILE = Buffer.alloc(9_100_000, 'a large file').toString('base64');
+
+/** Makes documents whose blobs are stored before they are committed, and changes one. */
+export async function writeLargePapers(Model: PaperModel): Promise<void> {
+  await Model.create([{ ...paper('created', 2), file: LARGE_FILE }]);
+  await Model.updateOne({ _id: 'updated' }, { $set: { n: 2, text: textOf(2), file: LARGE_FILE } });
+  await Model.updateOne({ _id: 'updated' }, { $inc: { n: 1 }, $set: { text: textOf(3) } });
+}

@@ -44,8 +44,9 @@ await Reports.create({ title: 'first', pdf: 'YWJj' });
 const MB = 1_000_000;
 /** Base64 of so many bytes. */
 const blob = (bytes: number, fill: string) => Buffer.alloc(bytes, fill).toString('base64');
-const LARGE = blob(14 * MB, 'large');
-const OTHER = blob(13 * MB, 'other');
+/** So that a document is just above 12 MB. */
+const LARGE = blob(9.1 * MB, 'large');
+const OTHER = blob(9.1 * MB, 'other');
 const HALF = blob(5 * MB, 'half');
 
 beforeEach(async () => {
@@ -73,7 +74,7 @@ const inserts: Record<string, (document: Partial<Report>) => Promise<unknown>> =
 };
 
 test.each(Object.keys(inserts))('a document above 12 MB is inserted by %s, its blobs first', async (name) => {
-  const document = { title: name, text: 'x', pdf: LARGE, files: [{ name: 'a', data: HALF }] };
+  const document = { title: name, text: 'x', pdf: LARGE, files: [{ name: 'a', data: 'YWJj' }] };
   const puts = content.calls.put;
   await inserts[name]?.(document);
   expect(content.calls.put - puts).toBe(2);
@@ -107,7 +108,7 @@ test('while object storage is down a large document is refused before any write'
 test('what is too large is refused before anything of it is stored', async () => {
   const puts = content.calls.put;
   await expect(Reports.create({ title: 'a', pdf: blob(16.8 * MB, 'x') })).rejects.toThrow(ExternalizationError);
-  const five = Array.from({ length: 5 }, (_, n) => ({ name: `${n}`, data: LARGE }));
+  const five = Array.from({ length: 5 }, (_, n) => ({ name: `${n}`, data: blob(14 * MB, 'x') }));
   await expect(Reports.create({ title: 'a', files: five })).rejects.toThrow(ExternalizationError);
   await expect(Reports.create({ title: 'a', text: 'x'.repeat(17 * MB), pdf: HALF })).rejects.toThrow(
     DocumentTooLargeError,

@@ -39,6 +39,8 @@ await Reports.init();
 
 const MB = 1_000_000;
 const blob = (bytes: number, fill: string) => Buffer.alloc(bytes, fill).toString('base64');
+/** So that a document is just above 12 MB, or above what MongoDB takes. */
+const GROWN = blob(9.1 * MB, 'grown');
 const LARGE = blob(14 * MB, 'large');
 const OTHER = blob(MB, 'other');
 const blobsPut = async () => (await store.keys()).filter((key) => key.endsWith('blob.bin')).length;
@@ -55,27 +57,26 @@ type Write = (small: Types.ObjectId, title: string) => Promise<unknown>;
 const growing: Record<string, Write> = {
   save: async (_id) => {
     const found = (await Reports.findById(_id)) as Report & { save(): Promise<unknown> };
-    found.pdf = LARGE;
+    found.pdf = GROWN;
     await found.save();
   },
-  updateOne: (_id) => Reports.updateOne({ _id }, { $set: { pdf: LARGE } }),
-  'updateOne by another path': (_, title) => Reports.updateOne({ title }, { $set: { pdf: LARGE } }),
-  updateMany: (_, title) => Reports.updateMany({ title }, { $set: { pdf: LARGE } }),
-  replaceOne: (_id, title) => Reports.replaceOne({ _id }, { title, count: 1, text: 'x', pdf: LARGE }),
+  updateOne: (_id) => Reports.updateOne({ _id }, { $set: { pdf: GROWN } }),
+  updateMany: (_, title) => Reports.updateMany({ title }, { $set: { pdf: GROWN } }),
+  replaceOne: (_id, title) => Reports.replaceOne({ _id }, { title, count: 1, text: 'x', pdf: GROWN }),
   findOneAndUpdate: async (_id) => {
-    const after = await Reports.findByIdAndUpdate(_id, { $set: { pdf: LARGE } }, { returnDocument: 'after' }).lean();
-    expect(shortened(after?.pdf)).toBe(shortened(LARGE));
+    const after = await Reports.findByIdAndUpdate(_id, { $set: { pdf: GROWN } }, { returnDocument: 'after' }).lean();
+    expect(shortened(after?.pdf)).toBe(shortened(GROWN));
   },
   findOneAndReplace: async (_id, title) => {
-    const replacement = { title, count: 1, text: 'x', pdf: LARGE };
+    const replacement = { title, count: 1, text: 'x', pdf: GROWN };
     expect(await Reports.findOneAndReplace({ _id }, replacement).lean()).not.toHaveProperty('pdf');
   },
-  'bulkWrite updateOne': (_id) => Reports.bulkWrite([{ updateOne: { filter: { _id }, update: { $set: { pdf: LARGE } } } }]), // biome-ignore format: short
-  enrich: (_id) => Reports.enrich(_id, { pdf: LARGE }),
+  'bulkWrite updateOne': (_id) => Reports.bulkWrite([{ updateOne: { filter: { _id }, update: { $set: { pdf: GROWN } } } }]), // biome-ignore format: short
+  enrich: (_id) => Reports.enrich(_id, { pdf: GROWN }),
   'a transaction': (_id) =>
     mongoose.connection.transaction(async (session) => {
-      await Reports.updateOne({ _id }, { $set: { pdf: LARGE } }, { session });
-      expect(shortened((await Reports.findById(_id).session(session))?.pdf)).toBe(shortened(LARGE));
+      await Reports.updateOne({ _id }, { $set: { pdf: GROWN } }, { session });
+      expect(shortened((await Reports.findById(_id).session(session))?.pdf)).toBe(shortened(GROWN));
     }),
 };
 
@@ -85,22 +86,22 @@ test.each(Object.keys(growing))('a document that grows above 12 MB by %s is stor
   await growing[title]?.(_id, title);
   expect((await blobsPut()) - before).toBe(1);
   expect(await stateOf(title)).toMatchObject({ ov: 1, state: 'processed', blobs: [{ path: ['pdf'] }] });
-  expect(await wholeOf(title)).toEqual({ title, count: 1, text: 'x', pdf: shortened(LARGE) });
+  expect(await wholeOf(title)).toEqual({ title, count: 1, text: 'x', pdf: shortened(GROWN) });
   expect(await Reports.getVersion(_id, 0, { lean: true })).toEqual({ _id, title, count: 1, text: 'x' });
 });
 
 test('a large document is inserted by an upsert, whatever its filter', async () => {
-  const update = { $set: { pdf: LARGE }, $setOnInsert: { count: 1 } };
+  const update = { $set: { pdf: GROWN }, $setOnInsert: { count: 1 } };
   const { upsertedId } = await Reports.updateOne({ title: 'upsert' }, update, { upsert: true });
-  expect(await wholeOf('upsert')).toEqual({ title: 'upsert', count: 1, pdf: shortened(LARGE) });
+  expect(await wholeOf('upsert')).toEqual({ title: 'upsert', count: 1, pdf: shortened(GROWN) });
   expect(await Reports.exists({ title: 'upsert' })).toEqual({ _id: upsertedId });
   const made = await Reports.findOneAndReplace(
     { title: 'up' },
-    { title: 'up', pdf: LARGE },
+    { title: 'up', pdf: GROWN },
     { upsert: true, returnDocument: 'after' },
   );
-  expect(shortened(made?.pdf)).toBe(shortened(LARGE));
-  expect(await Reports.updateMany({ title: 'many' }, { pdf: LARGE }, { upsert: true })).toMatchObject({
+  expect(shortened(made?.pdf)).toBe(shortened(GROWN));
+  expect(await Reports.updateMany({ title: 'many' }, { pdf: GROWN }, { upsert: true })).toMatchObject({
     upsertedCount: 1,
   });
 });
@@ -149,10 +150,10 @@ test('a large document changes by every operator that leaves its blobs alone, an
 }, 60_000);
 
 test('many updates of a large document at once all take effect', async () => {
-  const { _id } = await Reports.create({ title: 'busy', count: 0, pdf: LARGE });
+  const { _id } = await Reports.create({ title: 'busy', count: 0, pdf: GROWN });
   await Promise.all(Array.from({ length: 4 }, () => Reports.updateOne({ _id }, { $inc: { count: 1 } })));
   expect(await stateOf('busy')).toMatchObject({ ov: 4 });
-  expect(await wholeOf('busy')).toEqual({ title: 'busy', count: 4, pdf: shortened(LARGE) });
+  expect(await wholeOf('busy')).toEqual({ title: 'busy', count: 4, pdf: shortened(GROWN) });
 });
 
 test('while object storage is down what would make a document large is refused, and others are not', async () => {
@@ -160,8 +161,8 @@ test('while object storage is down what would make a document large is refused, 
   await Reports.flush();
   store.isOn = false;
   try {
-    await expect(Reports.updateOne({ _id }, { $set: { pdf: LARGE } })).rejects.toThrow(StorageError);
-    await expect(Reports.replaceOne({ _id }, { title: 'down', pdf: LARGE })).rejects.toMatchObject({
+    await expect(Reports.updateOne({ _id }, { $set: { pdf: GROWN } })).rejects.toThrow(StorageError);
+    await expect(Reports.replaceOne({ _id }, { title: 'down', pdf: GROWN })).rejects.toMatchObject({
       committed: false,
     });
     await Reports.updateOne({ _id }, { $set: { pdf: 'YWJj' } });
