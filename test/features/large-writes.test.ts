@@ -137,7 +137,7 @@ test('a large document changes by every operator that leaves its blobs alone, an
   await expect(Reports.updateOne({ _id }, { $rename: { pdf: 'text' } })).rejects.toThrow(DocumentTooLargeError);
 
   await Reports.updateOne({ _id }, { $unset: { pdf: 1 }, $set: { 'files.1.data': 'YWJj' } });
-  expect(await stateOf('l')).toMatchObject({ ov: 8, state: 'new-not-synched' });
+  expect(await stateOf('l')).toMatchObject({ ov: 8, state: expect.stringMatching(/^new/) });
   expect(await Reports.restore(_id, { ov: 0 })).toMatchObject({ title: 'l', count: 1 });
   expect(shortened((await Reports.findById(_id).lean())?.pdf)).toBe(shortened(LARGE));
   await Reports.deleteOne({ _id });
