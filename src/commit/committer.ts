@@ -6,7 +6,7 @@ import { insertAll, inserted, isOutright } from './insert.ts';
 import { Lane, type Waiting } from './lane.ts';
 import { isLargeInsert, withLargeStored } from './large-inserts.ts';
 import { type LargeStore, mayBeLarge } from './large-store.ts';
-import { mayStoreFirst, mustStoreFirst } from './large-writes.ts';
+import { isForPreparation, mayStoreFirst, mustStoreFirst } from './large-writes.ts';
 import { isAboutTheWrite, isDuplicateKey, isRefusal, refusedBy, unacknowledged } from './mongo-errors.ts';
 import { Overtaken } from './overtaken.ts';
 import { isAboutPayload, MustStoreFirst, requireInline } from './payload-away.ts';
@@ -129,8 +129,10 @@ export class Committer {
     if (!mayBeLarge(store)) return this.#writeAsItIs(write, session);
     if (await mustStoreFirst(store, write, session)) return this.#writeLarge(store, write, session);
     return this.#writeAsItIs(write, session).catch((error: unknown) => {
-      if (error instanceof MustStoreFirst) return this.#writeLarge(store, write, session);
-      throw error;
+      // The server has aborted the transaction of a caller whose write it has refused.
+      const isLost = isInTransaction(session) && !(error instanceof MustStoreFirst);
+      if (isLost || !isForPreparation(store, write, error)) throw error;
+      return this.#writeLarge(store, write, session);
     });
   }
 

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { isTooLargeForServer } from '../system/document-limit.ts';
 import type { CapturedDelete, CapturedUpdate, Outcome } from './captured-write.ts';
 import { findMet } from './find-met.ts';
 import { blobLengthOf } from './large-change.ts';
@@ -34,6 +35,16 @@ export async function mustStoreFirst(
   if (write.change.form === 'replacement') return true;
   const met = await findMet(store, write, session);
   return store.payload.large.isLargeWith(met?.bytes, blobLengthOf(write.change, store.payload.large.map));
+}
+
+/**
+ * Whether a write that failed is to be prepared: it has met a large document, or the blobs that it brings make one, which
+ * are too small to be told before.
+ */
+export function isForPreparation(store: LargeStore, write: SingleWrite, error: unknown): boolean {
+  if (error instanceof MustStoreFirst) return true;
+  if (write.kind === 'delete' || !isTooLargeForServer(error)) return false;
+  return blobLengthOf(write.change, store.payload.large.map) > 0;
 }
 
 /** One write in a transaction that goes on, however large its document is. */

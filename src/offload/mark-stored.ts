@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { isTooLargeForServer } from '../system/document-limit.ts';
 import { MAJORITY } from '../system/majority.ts';
 import type { RawDocument, SystemFields } from '../types.ts';
 import { flipState } from './flip-state.ts';
@@ -28,9 +29,6 @@ export class NoRoom extends Error {
   }
 }
 
-/** `BSONObjectTooLarge`, and what an update says that would make one. */
-const TOO_LARGE: readonly unknown[] = [10334, 17419, 17420];
-
 /**
  * Marks one version. A head may have been superseded while its payload was on its way: then it is a record that is to be
  * marked.
@@ -45,8 +43,8 @@ async function markIn(collection: Collection, stored: StoredVersion): Promise<bo
   const { matchedCount } = await flipState((options) =>
     collection
       .updateOne(stillThere(stored.row), referringTo(stored), { ...options, ...MAJORITY })
-      .catch((error: mongo.MongoServerError) => {
-        throw TOO_LARGE.includes(error.code) ? new NoRoom(stored.refers) : error;
+      .catch((error: unknown) => {
+        throw isTooLargeForServer(error) ? new NoRoom(stored.refers) : error;
       }),
   );
   return matchedCount > 0;
