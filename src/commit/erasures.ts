@@ -156,9 +156,9 @@ export async function erasuresBegun(store: Store, erasures: readonly Erasure[]):
   return erasuresIn(store, { $or: erasures.map(({ id }) => allErasures(store, id)), ...isDue });
 }
 
-async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
+async function erasuresIn(store: Store, filter: object, session?: mongo.ClientSession): Promise<Erasure[]> {
   const notes = await notesOf(store)
-    .find(filter as never, { raw: true })
+    .find(filter as never, { raw: true, ...(session === undefined ? {} : { session }) })
     .toArray();
   return notes.map((bytes) => {
     const note = decodeExact(store.bson, bytes as unknown as Uint8Array);
@@ -174,8 +174,12 @@ async function erasuresIn(store: Store, filter: object): Promise<Erasure[]> {
 }
 
 /** The version up to which documents of an id are being erased with all that they have; undefined where none is. */
-export async function erasedUpTo(store: Store, id: unknown): Promise<number | undefined> {
-  const erasures = await erasuresIn(store, allErasures(store, id));
+export async function erasedUpTo(
+  store: Store,
+  id: unknown,
+  session?: mongo.ClientSession,
+): Promise<number | undefined> {
+  const erasures = await erasuresIn(store, allErasures(store, id), session);
   const numbers = erasures.filter(({ only }) => only === undefined).map(({ ov }) => ov);
   return numbers.length === 0 ? undefined : Math.max(...numbers);
 }

@@ -3,7 +3,7 @@ import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
 import { checkInsert } from './checked-versions.ts';
 import { insideTransaction, majority } from './driver-options.ts';
-import { stillBefore } from './life-before.ts';
+import { requireNotErasedSince, stillBefore } from './life-before.ts';
 import { unwrapped } from './mongo-errors.ts';
 import { findPastLives, requireUnerased } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
@@ -36,7 +36,8 @@ export async function insertAll(
     checkInsert(store, insert);
   }
   const session = options.session ?? undefined;
-  if (isOutright(store, fresh)) return inTurn(session, () => insertOutright(store, inserts, options));
+  const mayBeErased = !fresh && inserts.some(({ stored }) => stored !== undefined);
+  if (isOutright(store, fresh) && !mayBeErased) return inTurn(session, () => insertOutright(store, inserts, options));
   if (!fresh) await ensureVersions(store, session);
   const steps = (tx: Transaction) => insertInTransaction(store, tx, inserts, options, fresh);
   return inTransaction(store, session, steps, inserts.length);
@@ -78,6 +79,7 @@ async function insertInTransaction(
   for (const { id, repeats } of inserts) {
     if (repeats !== undefined) requireUnerased(store, id, repeats, pasts.get(idKey(id))?.erased);
   }
+  if (!fresh) for (const insert of inserts) await requireNotErasedSince(store, tx.session, insert.id, insert);
   const systems = inserts.map((insert) => systemOf(store, tx, insert, pasts.get(idKey(insert.id))));
   await send(store, stamped(inserts, systems), insideTransaction(options, tx.session));
   tx.written.push(...writtenVersions(inserts, systems));

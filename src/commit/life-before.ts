@@ -23,6 +23,22 @@ export async function lifeBefore(
 }
 
 /**
+ * Where no versions are kept none tells of an erasure: its note does.
+ *
+ * @throws Overtaken where the id was erased since the payload was stored
+ */
+export async function requireNotErasedSince(
+  store: Store,
+  session: mongo.ClientSession,
+  id: unknown,
+  { stored, follows }: Pick<CapturedInsert | CapturedUpdate, 'stored' | 'follows'>,
+): Promise<void> {
+  if (store.versioning || stored === undefined) return;
+  const ov = await erasedUpTo(store, id, session);
+  if (ov !== undefined && ov > (follows?.ov ?? -1)) throw new Overtaken();
+}
+
+/**
  * The same as the transaction finds it that inserts the document.
  *
  * @throws Overtaken where the id has lived and ended once more since the payload was stored

@@ -18,7 +18,7 @@ import { checkVersions } from './checked-versions.ts';
 import { carried, insideTransaction } from './driver-options.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { keepDeleted, keepSuperseded } from './keep-records.ts';
-import { stillBefore } from './life-before.ts';
+import { requireNotErasedSince, stillBefore } from './life-before.ts';
 import { type Verdict, verdict } from './no-change.ts';
 import { Overtaken } from './overtaken.ts';
 import { findPastLife } from './past-life.ts';
@@ -139,6 +139,7 @@ async function upsert(store: Store, tx: Transaction, write: CapturedUpdate, chan
   const stated = foreseenId(write);
   const foreseen = stated ?? write.options.idOnInsert;
   const found = foreseen === undefined ? undefined : await pastLifeOf(store, tx, foreseen);
+  await requireNotErasedSince(store, tx.session, foreseen, write);
   const past = stillBefore(store, write, found);
   const stamp: Stamp = { ...stampOf(store, tx, write), op: 'CREATE' };
   const identified = stated === foreseen ? change : withIdOnInsert(change, foreseen);
