@@ -11,7 +11,8 @@ import { requirePayload } from './payloads.ts';
 /** How objects that nothing refers to are removed. */
 export interface SweepOptions extends Confirmation {
   /**
-   * Objects younger than this stay, in milliseconds, by the clock of the store.
+   * Objects younger than this stay, in milliseconds, by the clock of the store. Nothing refers yet to those of a version
+   * above 12 MB that is being written: it has to be longer than such a write takes.
    * @default 3600000
    */
   readonly graceMs?: number | undefined;
