@@ -3,6 +3,7 @@ import type { RawDocument, SystemFields } from '../types.ts';
 import type { CapturedInsert, DriverOptions, Outcome } from './captured-write.ts';
 import { checkInsert } from './checked-versions.ts';
 import { insideTransaction, majority } from './driver-options.ts';
+import { checkExpected } from './expected-version.ts';
 import { requireNotErasedSince, stillBefore } from './life-before.ts';
 import { unwrapped } from './mongo-errors.ts';
 import { findPastLives, requireUnerased } from './past-life.ts';
@@ -13,7 +14,6 @@ import { stampOf } from './stamp-of.ts';
 import type { Store } from './store.ts';
 import { committed, inTransaction, inTurn, isInTransaction, type Transaction } from './transaction.ts';
 import { ensureVersions } from './versions-collection.ts';
-import { checkExpected } from './write-single.ts';
 
 /** Whether inserts can do without a transaction, which nothing but their past or their number needs. */
 export function isOutright(store: Store, fresh: boolean): boolean {

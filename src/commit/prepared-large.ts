@@ -6,6 +6,7 @@ import type { RawDocument, SystemFields } from '../types.ts';
 import { type CapturedDelete, type CapturedUpdate, type Outcome, returnsDocument } from './captured-write.ts';
 import { checkLarge } from './checked-versions.ts';
 import { carried } from './driver-options.ts';
+import { checkExpected } from './expected-version.ts';
 import { findMet } from './find-met.ts';
 import { isBlind } from './large-change.ts';
 import { comingFirst } from './large-inserts.ts';
@@ -18,7 +19,6 @@ import { results } from './results.ts';
 import type { Store } from './store.ts';
 import { isInTransaction } from './transaction.ts';
 import { entriesOf, fieldOf, type PreImage } from './version-record.ts';
-import { checkExpected } from './write-single.ts';
 
 type SingleWrite = CapturedUpdate | CapturedDelete;
 

@@ -3,6 +3,7 @@ import type { RawDocument } from '../types.ts';
 import type { CapturedDelete, CapturedUpdate, Change, Outcome, UpdateOperators } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { carried } from './driver-options.ts';
+import { checkExpected } from './expected-version.ts';
 import { keepDeleted, keepSuperseded } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { needsPayload, requireWhole } from './payload-away.ts';
@@ -13,7 +14,6 @@ import { stampOf } from './stamp-of.ts';
 import type { Store } from './store.ts';
 import type { Transaction } from './transaction.ts';
 import { preImage } from './version-record.ts';
-import { checkExpected } from './write-single.ts';
 
 export type OperatorUpdate = CapturedUpdate & { readonly change: Extract<Change, { form: 'operators' }> };
 

@@ -12,6 +12,7 @@ import type {
 } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
 import { insideTransaction } from './driver-options.ts';
+import { checkExpected } from './expected-version.ts';
 import { keepDeleted, keepSuperseded } from './keep-records.ts';
 import { isDecidable, verdict } from './no-change.ts';
 import { requireWhole } from './payload-away.ts';
@@ -25,7 +26,7 @@ import type { Transaction } from './transaction.ts';
 import { type PreImage, preImage } from './version-record.ts';
 import { withOperators } from './write-at-once.ts';
 import { type Settled, writeGroup } from './write-group.ts';
-import { checkExpected, writeSingle } from './write-single.ts';
+import { writeSingle } from './write-single.ts';
 
 /** Writes documents as they were read, each with its version record, in the transaction that read them. */
 export async function writeChunk(

@@ -7,6 +7,7 @@ import type { CapturedDelete, CapturedUpdate, Filter, Outcome, SendableChange } 
 import { checkVersions } from './checked-versions.ts';
 import { areNeutral } from './driver-options.ts';
 import type { Deleted } from './erase-deleted.ts';
+import { checkExpected } from './expected-version.ts';
 import { keepDeleted, keepSuperseded, type Superseded } from './keep-records.ts';
 import { isDecidable, type Verdict } from './no-change.ts';
 import { MustStoreFirst, needsPayload, requireWhole } from './payload-away.ts';
@@ -19,7 +20,7 @@ import type { Store } from './store.ts';
 import { takeBack } from './take-back.ts';
 import type { Transaction } from './transaction.ts';
 import { type PreImage, preImage } from './version-record.ts';
-import { checkExpected, judged } from './write-single.ts';
+import { judged } from './write-single.ts';
 
 export type GroupableWrite = CapturedUpdate | CapturedDelete;
 

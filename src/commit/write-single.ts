@@ -1,11 +1,10 @@
 import type { mongo } from 'mongoose';
 import { equalsIgnoring } from '../bson/exact.ts';
 import { kindOf } from '../bson/kind.ts';
-import { OptimisticLockError } from '../errors.ts';
 import type { StoredSystem } from '../offload/store-first.ts';
 import { hideInProjection } from '../system/hide.ts';
 import { overwrite } from '../system/overwrite.ts';
-import type { ChronosWriteOptions, RawDocument } from '../types.ts';
+import type { RawDocument } from '../types.ts';
 import {
   type CapturedDelete,
   type CapturedUpdate,
@@ -15,7 +14,9 @@ import {
   type SendableChange,
 } from './captured-write.ts';
 import { checkVersions } from './checked-versions.ts';
-import { carried, insideTransaction } from './driver-options.ts';
+import { insideTransaction } from './driver-options.ts';
+import { checkExpected } from './expected-version.ts';
+import { findMet } from './find-met.ts';
 import { takeFreshId } from './fresh-id.ts';
 import { keepDeleted, keepSuperseded } from './keep-records.ts';
 import { requireNotErasedSince, stillBefore } from './life-before.ts';
@@ -31,7 +32,7 @@ import { stampOf } from './stamp-of.ts';
 import type { Store } from './store.ts';
 import { takeBack } from './take-back.ts';
 import type { Transaction } from './transaction.ts';
-import { fieldOf, type PreImage, preImage } from './version-record.ts';
+import { fieldOf, type PreImage } from './version-record.ts';
 
 /** How the driver's methods are called here, whatever their overloads. */
 type DriverMethod = (filter: Filter, ...rest: unknown[]) => Promise<unknown>;
@@ -51,35 +52,12 @@ export async function writeSingle(
   tx: Transaction,
   write: CapturedUpdate | CapturedDelete,
 ): Promise<Outcome> {
-  const bytes = await readPreImage(store, tx, write);
-  const pre = bytes === undefined ? undefined : preImage(store.bson, bytes);
+  const pre = await findMet(store, write, tx.session);
   if (write.upon?.(pre) === false) throw new Overtaken();
   if (pre === undefined) return writeMiss(store, tx, write);
   if (needsPayload(write)) requireWhole([pre]);
   checkExpected(store, write, pre.id, pre.system.ov);
   return write.kind === 'delete' ? deleteFound(store, tx, write, pre) : updateFound(store, tx, write, pre);
-}
-
-export function checkExpected(
-  store: Store,
-  { chronos }: { readonly chronos: ChronosWriteOptions },
-  id: unknown,
-  actual: number | null,
-): void {
-  const expected = chronos.expectedOv;
-  if (expected === undefined || expected === actual) return;
-  throw new OptimisticLockError(store.head.collectionName, id, expected, actual);
-}
-
-async function readPreImage(
-  store: Store,
-  tx: Transaction,
-  write: CapturedUpdate | CapturedDelete,
-): Promise<Uint8Array | undefined> {
-  const { sort, collation, hint } = write.options;
-  const options = { ...carried(write.options), ...defined({ sort, collation, hint }), session: tx.session, raw: true };
-  const found = await store.head.findOne(write.filter, options as object);
-  return (found as unknown as Uint8Array | null) ?? undefined;
 }
 
 async function updateFound(store: Store, tx: Transaction, write: CapturedUpdate, pre: PreImage): Promise<Outcome> {
@@ -245,8 +223,4 @@ const NOTHING = { matched: 0, modified: 0, deleted: 0, inserted: 0 } as const;
 
 function outcome(result: unknown, counts: Partial<Omit<Outcome, 'result'>>): Outcome {
   return { ...NOTHING, result, ...counts };
-}
-
-function defined(options: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
