@@ -185,6 +185,7 @@ export class CapturedReads {
     const { store } = this.#target.committer;
     const look = lookForForeignPayload(store);
     if (look === undefined && keptByOthers(store) === undefined) return cursor;
+    look?.catch(() => undefined);
     return preparing(cursor, async () => {
       await lookForForeignPayload(store);
       check();

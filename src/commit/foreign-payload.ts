@@ -13,7 +13,7 @@ interface Known {
   readonly until: number;
 }
 
-/** For how long it is believed that no document has left. */
+/** For how long it is believed what was found. */
 const TRUSTED_MS = 60_000;
 
 const known = new WeakMap<Store, Known>();
@@ -23,16 +23,23 @@ const looking = new WeakMap<Store, Promise<void>>();
 export function lookForForeignPayload(store: Store): Promise<void> | undefined {
   if (store.payload !== undefined) return undefined;
   const now = known.get(store);
-  if (now !== undefined && (now.kept !== undefined || performance.now() < now.until)) return undefined;
+  if (now !== undefined && performance.now() < now.until) return undefined;
   const pending = looking.get(store) ?? look(store).finally(() => looking.delete(store));
   looking.set(store, pending);
   return pending;
 }
 
 async function look(store: Store): Promise<void> {
-  // No read or write fails for this: who may not look, or has a standalone, goes on as if none had left.
-  const kept = await keptIfLeft(store.head).catch(() => undefined);
-  known.set(store, { kept, until: performance.now() + TRUSTED_MS });
+  try {
+    known.set(store, { kept: await keptIfLeft(store.head), until: performance.now() + TRUSTED_MS });
+  } catch (error) {
+    // No read or write fails for this: whom the server refuses to look, as a standalone does, goes on as if none had left.
+    if (error instanceof store.mongo.MongoServerError) {
+      known.set(store, { kept: undefined, until: performance.now() + TRUSTED_MS });
+    }
+    // Where there is no server, the read itself would only wait as long again, for the same error.
+    if (error instanceof store.mongo.MongoServerSelectionError) throw error;
+  }
 }
 
 /** What all documents have in MongoDB; undefined where they are whole there, as far as is known. */
