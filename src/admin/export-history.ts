@@ -98,7 +98,7 @@ async function begin(store: Store, options: ExportOptions): Promise<Sides> {
     return { session, heads, records, head: await heads.next(), record: await records.next() };
   } catch (error) {
     await session.endSession();
-    throw error;
+    return toldIfExpired(error);
   }
 }
 
@@ -116,6 +116,14 @@ class FileWriter {
   }
 
   async *lines(sides: Sides): AsyncGenerator<string> {
+    try {
+      yield* this.#lines(sides);
+    } catch (error) {
+      toldIfExpired(error);
+    }
+  }
+
+  async *#lines(sides: Sides): AsyncGenerator<string> {
     const { collectionName: collection } = this.#store.head;
     const at = this.#store.clock.now();
     const { droppedUntil, droppedCv } = (await readFloor(this.#store, undefined, sides.session)) ?? {};
@@ -163,18 +171,14 @@ async function* rows(
   areRecords: boolean,
 ): AsyncGenerator<Row, undefined> {
   const ahead: Promise<Row>[] = [];
-  try {
-    for await (const raw of cursor) {
-      const row = rowOf(store, raw as unknown as Uint8Array, areRecords);
-      // Whoever comes to it meets what went wrong.
-      row.catch(() => undefined);
-      ahead.push(row);
-      if (ahead.length === AHEAD) yield (await ahead.shift()) as Row;
-    }
-    for (const row of ahead) yield await row;
-  } catch (error) {
-    toldIfExpired(error);
+  for await (const raw of cursor) {
+    const row = rowOf(store, raw as unknown as Uint8Array, areRecords);
+    // Whoever comes to it meets what went wrong.
+    row.catch(() => undefined);
+    ahead.push(row);
+    if (ahead.length === AHEAD) yield (await ahead.shift()) as Row;
   }
+  for (const row of ahead) yield await row;
 }
 
 /** A row with all of its document, wherever that is. */

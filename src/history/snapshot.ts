@@ -47,6 +47,8 @@ async function inNewSnapshot<T>(store: Store, read: (session: Session) => Promis
   const session = store.client.startSession({ snapshot: true });
   try {
     return await read(session);
+  } catch (error) {
+    return toldIfExpired(error);
   } finally {
     await session.endSession();
   }
@@ -76,7 +78,7 @@ interface CursorSteps {
 export function inItsSnapshot<C extends mongo.AggregationCursor>(cursor: C): C {
   const steps = cursor as unknown as CursorSteps;
   const { _initialize: initialize, getMore } = steps;
-  steps._initialize = (...args) => onceAvailable(() => initialize.apply(cursor, args));
+  steps._initialize = (...args) => onceAvailable(() => initialize.apply(cursor, args)).catch(toldIfExpired);
   steps.getMore = (...args) => getMore.apply(cursor, args).catch(toldIfExpired);
   return cursor;
 }

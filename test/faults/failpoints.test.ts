@@ -1,21 +1,15 @@
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ChronosModelType, chronos, UnknownOutcomeError } from '../../src/index.ts';
 import { mongooseUnderTest } from '../support/database.ts';
-import { startMongo } from '../support/servers.ts';
+import { ownServer } from '../support/own-server.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
 import { itemModel, seed, WRITES } from './writer.ts';
 
 const mongoose = await mongooseUnderTest();
 
 // A server of its own, since a failpoint fails the commands of everyone.
-const server = await startMongo({ progress: () => undefined });
-await mongoose.connect(server.uri.replace(/\/\?/, '/faults?'), { heartbeatFrequencyMS: 500 });
+await ownServer(mongoose, 'faults');
 const Model = itemModel(mongoose, 'items');
-
-afterAll(async () => {
-  await mongoose.disconnect();
-  await server.stop();
-});
 
 const admin = () => mongoose.connection.getClient().db('admin');
 const fail = (times: number, data: object) =>

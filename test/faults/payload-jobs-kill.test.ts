@@ -7,7 +7,7 @@ import { listAll } from '../../src/payload/payload-store.ts';
 import { mongooseUnderTest } from '../support/database.ts';
 import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
-import { serverForKills } from '../support/server-for-kills.ts';
+import { serverForKills } from '../support/own-server.ts';
 import { EXPORT, JOBS, type Job, leaveOrphans, NEWEST, RETENTION, seedHistories } from './payload-jobs.ts';
 import { FILE, offload, type Paper, type PaperModel, paper, paperModel, textOf } from './payload-writer.ts';
 

@@ -7,7 +7,7 @@ import { listAll } from '../../src/payload/payload-store.ts';
 import { mongooseUnderTest } from '../support/database.ts';
 import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
-import { serverForKills } from '../support/server-for-kills.ts';
+import { serverForKills } from '../support/own-server.ts';
 import { FILE, LARGE_FILE, type Paper, type PaperModel, paperModel, seedPapers, textOf } from './payload-writer.ts';
 
 const mongoose = await mongooseUnderTest();

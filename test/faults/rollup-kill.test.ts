@@ -7,8 +7,8 @@ import { listAll } from '../../src/payload/payload-store.ts';
 import { mongooseUnderTest } from '../support/database.ts';
 import { killAtSteps } from '../support/kill-at-steps.ts';
 import { killableScript } from '../support/killable-script.ts';
+import { serverForKills } from '../support/own-server.ts';
 import { retain } from '../support/retain.ts';
-import { serverForKills } from '../support/server-for-kills.ts';
 import {
   askAll,
   type Entry,

@@ -1,23 +1,17 @@
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { MemoryPayloadStore, SnapshotExpiredError } from '../../src/index.ts';
 import { mongooseUnderTest } from '../support/database.ts';
-import { startMongo } from '../support/servers.ts';
+import { ownServer } from '../support/own-server.ts';
 import { itemModel } from './writer.ts';
 
 const mongoose = await mongooseUnderTest();
 
 // A server of its own, since a failpoint fails the commands of everyone.
-const server = await startMongo({ progress: () => undefined });
-await mongoose.connect(server.uri.replace(/\/\?/, '/snapshots?'));
+await ownServer(mongoose, 'snapshots');
 const Model = itemModel(mongoose, 'items');
 await Model.insertMany(Array.from({ length: 300 }, (_, n) => ({ _id: String(n), n })));
 const at = new Date();
 await Model.updateMany({ n: { $lt: 200 } }, { $inc: { n: 1_000 } });
-
-afterAll(async () => {
-  await mongoose.disconnect();
-  await server.stop();
-});
 
 const fail = (data: object, times = 1) =>
   mongoose.connection.getClient().db('admin').command({ configureFailPoint: 'failCommand', mode: { times }, data });
@@ -52,8 +46,7 @@ const READS: Record<string, () => Promise<unknown>> = {
 
 test.each(Object.entries(READS))('%s waits for a snapshot that is not there yet', async (_name, read) => {
   // Reads without a snapshot never meet it.
-  const namespace = Model.collection.namespace;
-  await fail({ failCommands: ['find', 'aggregate'], namespace, errorCode: 246 }, 2);
+  await fail({ failCommands: ['find', 'aggregate'], namespace: 'snapshots.items', errorCode: 246 }, 2);
   expect(await read()).toBe(300);
 });
 
@@ -62,6 +55,11 @@ test.each(['cursor', 'sorted cursor', 'aggregate cursor'])('a %s whose snapshot 
   const error = await (READS[name] as () => Promise<unknown>)().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SnapshotExpiredError);
   expect(error).toMatchObject({ retryable: true });
+});
+
+test.each(['find sorted', 'countDocuments', 'distinct'])('a %s whose snapshot has gone says so', async (name) => {
+  await fail({ failCommands: ['find', 'aggregate', 'distinct'], errorCode: 239 });
+  await expect((READS[name] as () => Promise<unknown>)()).rejects.toBeInstanceOf(SnapshotExpiredError);
 });
 
 test('an export whose snapshot has gone says so, and can be made in ranges of ids', async () => {

@@ -1,22 +1,16 @@
-import { afterAll, afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { chronos } from '../../src/index.ts';
 import { mongooseUnderTest } from '../support/database.ts';
-import { startMongo } from '../support/servers.ts';
+import { ownServer } from '../support/own-server.ts';
 
 const mongoose = await mongooseUnderTest();
 
 // A server of its own, since a failpoint fails the commands of everyone.
-const server = await startMongo({ progress: () => undefined });
-await mongoose.connect(server.uri.replace(/\/\?/, '/inserts?'), { heartbeatFrequencyMS: 500 });
+await ownServer(mongoose, 'inserts');
 const Plain = mongoose.model('Plain', new mongoose.Schema({ n: Number }));
 const Versioned = mongoose.model('Versioned', new mongoose.Schema({ n: Number }).plugin(chronos));
 await Promise.all([Plain.init(), Versioned.init()]);
 await Versioned.create({ n: -1 });
-
-afterAll(async () => {
-  await mongoose.disconnect();
-  await server.stop();
-});
 
 const admin = () => mongoose.connection.getClient().db('admin');
 const fail = (times: number, data: object) =>

@@ -3,7 +3,7 @@ import type { Mongoose } from 'mongoose';
 import { afterAll, inject } from 'vitest';
 
 /** The error after a failpoint or a step down lasts until the next heartbeat: 10 s by default. */
-const HEARTBEAT_MS = 500;
+export const HEARTBEAT_MS = 500;
 
 /**
  * A Mongoose of its own, connected to an empty database that is dropped after the file: call it once, at the top of

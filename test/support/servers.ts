@@ -160,8 +160,8 @@ export interface MongoOptions {
   readonly members?: number;
   /** WiredTiger cache of each member. @default 0.5 */
   readonly cacheGB?: number;
-  /** Further command line arguments of mongod. */
-  readonly args?: readonly string[];
+  /** Further parameters of mongod, by name. */
+  readonly parameters?: Readonly<Record<string, number | boolean>>;
   /** Told which server is used and where it comes from. @default console.log */
   readonly progress?: Progress;
 }
@@ -173,7 +173,7 @@ export interface RunningMongo {
 
 /** Starts a real replica set on free ports of 127.0.0.1; its data is gone after `stop()`. */
 export async function startMongo(options: MongoOptions = {}): Promise<RunningMongo> {
-  const { members = 1, cacheGB = 0.5, args = [], progress = console.log } = options;
+  const { members = 1, cacheGB = 0.5, parameters = {}, progress = console.log } = options;
   const binary = await mongodBinary(progress);
   const replicaSet = await MongoMemoryReplSet.create({
     binary: { systemBinary: binary.path, version: binary.version },
@@ -181,7 +181,7 @@ export async function startMongo(options: MongoOptions = {}): Promise<RunningMon
       count: members,
       storageEngine: 'wiredTiger',
       configSettings: { electionTimeoutMillis: 500, heartbeatIntervalMillis: 100 },
-      args: ['--wiredTigerCacheSizeGB', String(cacheGB), ...parameters(TEST_PARAMETERS), ...args],
+      args: ['--wiredTigerCacheSizeGB', String(cacheGB), ...settings({ ...TEST_PARAMETERS, ...parameters })],
     },
   });
   return {
@@ -194,5 +194,5 @@ export async function startMongo(options: MongoOptions = {}): Promise<RunningMon
 
 const TEST_PARAMETERS = { enableTestCommands: 1, diagnosticDataCollectionEnabled: false, ttlMonitorSleepSecs: 1 };
 
-const parameters = (values: Readonly<Record<string, number | boolean>>): string[] =>
+const settings = (values: Readonly<Record<string, number | boolean>>): string[] =>
   Object.entries(values).flatMap(([name, value]) => ['--setParameter', `${name}=${value}`]);

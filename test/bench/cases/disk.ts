@@ -19,7 +19,7 @@ const CALLERS = 16;
  * By default the server keeps what was deleted for five minutes, for those who read in a snapshot from before, and what
  * compaction moves is there twice for so long.
  */
-const WITHOUT_SNAPSHOTS = ['--setParameter', 'minSnapshotHistoryWindowInSeconds=0'];
+const WITHOUT_SNAPSHOTS = { minSnapshotHistoryWindowInSeconds: 0 };
 
 /** About 1 KB that no compression makes smaller, unless it sees it twice. It makes an order one of 2 KB. */
 const description = (): string => randomBytes(750).toString('base64');
@@ -82,7 +82,7 @@ const moved = ({ read, written }: Io): string => `${megabytes(read)} read, ${meg
 
 async function ofOurs(bench: Bench): Promise<void> {
   const documents = bench.quick ? QUICK_DOCUMENTS : DOCUMENTS;
-  const mongoose = await bench.connect({ uri: await bench.startMongo({ args: WITHOUT_SNAPSHOTS }) });
+  const mongoose = await bench.connect({ uri: await bench.startMongo({ parameters: WITHOUT_SNAPSHOTS }) });
   const model = (await orderModel(mongoose, { plugin: bench.chronos })) as unknown as ChronosModelType<Order>;
   const ids = await insertLarge(model as never, documents);
   const versions = `${model.collection.name}_ver`;
@@ -110,7 +110,7 @@ async function ofOurs(bench: Bench): Promise<void> {
 
 async function ofPeer(bench: Bench, peer: Peer): Promise<void> {
   const documents = bench.quick ? PEERS_DOCUMENTS / 10 : PEERS_DOCUMENTS;
-  const found = await besidePeer(bench, peer, await bench.startMongo({ args: WITHOUT_SNAPSHOTS }));
+  const found = await besidePeer(bench, peer, await bench.startMongo({ parameters: WITHOUT_SNAPSHOTS }));
   if (found === undefined) return;
   const { mongoose, theirs } = found;
   const ids = await insertLarge(theirs, documents);
