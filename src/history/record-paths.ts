@@ -1,5 +1,6 @@
 import type { Filter } from '../commit/captured-write.ts';
 import { ConfigError } from '../errors.ts';
+import { isPlainObject } from '../plain-object.ts';
 import type { RawDocument } from '../types.ts';
 
 /**
@@ -36,9 +37,7 @@ export function recordExpression(expression: unknown): unknown {
   if (expression === '$$ROOT' || expression === '$$CURRENT') return { $mergeObjects: [expression, { _id: '$_id.id' }] };
   if (typeof expression === 'string') return expression.replace(FIELD_PATH, '$1_id.id');
   if (Array.isArray(expression)) return expression.map(recordExpression);
-  if (typeof expression !== 'object' || expression === null || Object.getPrototypeOf(expression) !== Object.prototype) {
-    return expression;
-  }
+  if (!isPlainObject(expression)) return expression;
   if ('$literal' in expression) return expression;
   if ('$getField' in expression && getsId(expression.$getField)) return '$_id.id';
   return Object.fromEntries(Object.entries(expression).map(([key, value]) => [key, recordExpression(value)]));

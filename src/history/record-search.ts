@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { Filter } from '../commit/captured-write.ts';
 import type { Store } from '../commit/store.ts';
+import { isPlainObject } from '../plain-object.ts';
 import { isAllIds } from '../system/rows.ts';
 import { BY_ID_AND_END, IN_ORDER, OF_ALL_INTERVALS } from '../system/version-indexes.ts';
 import type { RawDocument } from '../types.ts';
@@ -38,7 +39,7 @@ export function recordSearch(store: Store, given: Filter, at: Point, inOrder: bo
 
 function namesIds({ _id: id }: Filter): boolean {
   if (id === undefined || id === null || id instanceof RegExp) return false;
-  if (typeof id !== 'object' || Object.getPrototypeOf(id) !== Object.prototype) return true;
+  if (!isPlainObject(id)) return true;
   const operators = Object.keys(id).filter((key) => key.startsWith('$'));
   return operators.every((operator) => operator === '$eq' || operator === '$in');
 }

@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import { uncovered, WHOLE_DOCUMENT } from '../payload/covered-by.ts';
 import type { KeptPart } from '../payload/kept-part.ts';
+import { isPlainObject } from '../plain-object.ts';
 import { isExclusion, operatorOf } from '../system/hide.ts';
 import type { RawDocument } from '../types.ts';
 import type { KeptPaths } from './kept-paths.ts';
@@ -132,10 +133,10 @@ class PipelineCheck {
 
 /** Paths that stages name as such: `$geoNear` filters, `$setWindowFields` and `$fill` sort, `$densify` has a field. */
 function pathsNamed(value: unknown): readonly string[] {
-  if (!isRecord(value)) return [];
+  if (!isPlainObject(value)) return [];
   const { query, sortBy, field, key } = value;
   const named = [field, key].filter((path) => typeof path === 'string');
-  return [...(isRecord(query) ? pathsOfFilter(query) : []), ...pathsOfSort(sortBy), ...named];
+  return [...(isPlainObject(query) ? pathsOfFilter(query) : []), ...pathsOfSort(sortBy), ...named];
 }
 
 interface Lookup {
@@ -181,13 +182,9 @@ function fieldsMade(operator: string, value: unknown): readonly string[] {
 /** `{ a: { b: 1 } }` says the same as `{ 'a.b': 1 }`; what is no number is an expression. */
 function pathsProjected([path, value]: [string, unknown]): readonly string[] {
   if (typeof value === 'number' || typeof value === 'boolean') return Number(value) === 0 ? [] : [path];
-  const isNested = isRecord(value) && !Object.keys(value).some((key) => key.startsWith('$'));
+  const isNested = isPlainObject(value) && !Object.keys(value).some((key) => key.startsWith('$'));
   if (!isNested) return pathsOfExpression(value);
   return Object.entries(value).flatMap(([key, inner]) => pathsProjected([`${path}.${key}`, inner]));
-}
-
-function isRecord(value: unknown): value is RawDocument {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** @throws ConfigError for a path that MongoDB does not have of all documents, whatever the state of those there are */

@@ -1,3 +1,4 @@
+import { isPlainObject } from '../plain-object.ts';
 import { isWithin, type PayloadMap } from './payload-map.ts';
 
 /** Stands among paths for the document as a whole. */
@@ -50,8 +51,7 @@ function conditionPaths(path: string, condition: unknown): readonly string[] {
 
 /** Whether a value is a document of operators, or one to be equal to; not a date, an id or a pattern. */
 function isConditions(value: unknown): value is Conditions {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length > 0;
+  return isPlainObject(value) && Object.keys(value).length > 0;
 }
 
 function isOperators(value: Conditions): boolean {
