@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import { within } from '../within.ts';
 import { requireOwned, storesOf } from './owner.ts';
 import { recordPlaces } from './places.ts';
 import type { Offloading } from './upload-row.ts';
@@ -33,9 +34,13 @@ export class Ownership {
     return this.#sure;
   }
 
-  /** Writes do not wait for object storage that does not answer: nothing is stored there before it has. */
+  /**
+   * Writes do not wait for object storage that does not answer, whether it heeds a signal or not: nothing is stored
+   * there before it has.
+   */
   async requireSoon(): Promise<void> {
-    await this.require(AbortSignal.timeout(DEADLINE_MS)).catch((error: unknown) => {
+    const heard = this.require(AbortSignal.timeout(DEADLINE_MS));
+    await within(DEADLINE_MS, heard, () => new Error('unheard')).catch((error: unknown) => {
       if (error instanceof ConfigError) throw error;
     });
   }
