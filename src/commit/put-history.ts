@@ -9,7 +9,7 @@ import { findPastLives, touchHeads } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import type { PastLife } from './stamp.ts';
 import type { Store } from './store.ts';
-import { inTransaction, type Transaction } from './transaction.ts';
+import { inOwnTransaction, type Transaction } from './transaction.ts';
 import { entriesOf, fieldOf, ownFields } from './version-record.ts';
 
 /** A head or a record of another collection, to be put where it was. */
@@ -36,22 +36,17 @@ type Fate = keyof PutCounts;
  * @throws HistoryFileError if the collection tells otherwise of a document. Nothing was put then.
  */
 export async function putHistory(store: Store, rows: readonly PutRow[]): Promise<PutCounts> {
-  return inTransaction(
-    store,
-    undefined,
-    async (tx) => {
-      const stored = await Stored.read(store, tx, rows);
-      const fates = rows.map((row) => stored.fateOf(row));
-      const inserted = rows.filter((_, index) => fates[index] === 'inserted');
-      await touchHeads(store, tx, stored.headsOf(inserted));
-      await insert(store, tx, inserted);
-      await raiseCounter(store, tx, inserted);
-      tx.written.push(...inserted.map(({ id, ov }) => ({ id, ov })));
-      const count = (fate: Fate) => fates.filter((one) => one === fate).length;
-      return { inserted: count('inserted'), present: count('present'), erased: count('erased') };
-    },
-    0,
-  );
+  return inOwnTransaction(store, async (tx) => {
+    const stored = await Stored.read(store, tx, rows);
+    const fates = rows.map((row) => stored.fateOf(row));
+    const inserted = rows.filter((_, index) => fates[index] === 'inserted');
+    await touchHeads(store, tx, stored.headsOf(inserted));
+    await insert(store, tx, inserted);
+    await raiseCounter(store, tx, inserted);
+    tx.written.push(...inserted.map(({ id, ov }) => ({ id, ov })));
+    const count = (fate: Fate) => fates.filter((one) => one === fate).length;
+    return { inserted: count('inserted'), present: count('present'), erased: count('erased') };
+  });
 }
 
 /** What the collection has of the documents that rows are of. */

@@ -6,7 +6,7 @@ import { isVersionCollision } from './mongo-errors.ts';
 import { continued, lastRecords } from './past-life.ts';
 import { idKey } from './pinned-id.ts';
 import type { Store } from './store.ts';
-import { inTransaction, isInTransaction, type Transaction } from './transaction.ts';
+import { inOwnTransaction, isInTransaction, type Transaction } from './transaction.ts';
 
 const CHUNK = 1_000;
 
@@ -38,7 +38,7 @@ export async function renumbering<T>(
 async function renumberHeads(store: Store, filter: Filter): Promise<void> {
   const heads = store.head.find(filter, { projection: { _system: 1 }, batchSize: CHUNK });
   let chunk: { _id: unknown; _system?: unknown }[] = [];
-  const renumber = () => inTransaction(store, undefined, (tx) => renumberThese(store, tx, chunk), 0);
+  const renumber = () => inOwnTransaction(store, (tx) => renumberThese(store, tx, chunk));
   for await (const head of heads) {
     chunk.push(head);
     if (chunk.length < CHUNK) continue;

@@ -59,6 +59,11 @@ export async function inTransaction<T>(
   }
 }
 
+/** A transaction of its own, whatever session a caller has, which makes no version. */
+export function inOwnTransaction<T>(store: Store, steps: Steps<T>): Promise<T> {
+  return inTransaction(store, undefined, steps, 0);
+}
+
 type Steps<T> = (tx: Transaction) => Promise<T>;
 
 async function ownTransaction<T>(store: Store, session: ClientSession, steps: Steps<T>): Promise<T> {

@@ -3,7 +3,7 @@ import { noteLastLeft } from '../commit/last-left.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
 import { tenantOfId } from '../commit/tenant-of-id.ts';
-import { inTransaction } from '../commit/transaction.ts';
+import { inOwnTransaction } from '../commit/transaction.ts';
 import type { DueRecord } from './due-records.ts';
 import { type Dropped, noteChange } from './floor.ts';
 
@@ -16,21 +16,16 @@ import { type Dropped, noteChange } from './floor.ts';
 export async function dropRecords(store: Store, records: readonly DueRecord[]): Promise<number> {
   if (records.length === 0) return 0;
   const all = records.map(({ id }) => id);
-  return inTransaction(
-    store,
-    undefined,
-    async ({ session }) => {
-      await noteChange(store, tenantOfId(store, all[0]), session, endOf(records));
-      // One of them may have been held since they were found.
-      const held = await heldAmong(store, all, session);
-      const dropped = records.filter(({ id }) => !held.has(idKey(id)));
-      const ids = dropped.map(({ id, ov }) => ({ id, ov }));
-      const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
-      await noteLastLeft(store, session, dropped);
-      return deletedCount;
-    },
-    0,
-  );
+  return inOwnTransaction(store, async ({ session }) => {
+    await noteChange(store, tenantOfId(store, all[0]), session, endOf(records));
+    // One of them may have been held since they were found.
+    const held = await heldAmong(store, all, session);
+    const dropped = records.filter(({ id }) => !held.has(idKey(id)));
+    const ids = dropped.map(({ id, ov }) => ({ id, ov }));
+    const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
+    await noteLastLeft(store, session, dropped);
+    return deletedCount;
+  });
 }
 
 /** Where the last of some records ended. */

@@ -3,7 +3,7 @@ import { holdKey, holdsOf } from '../commit/held.ts';
 import { ensureOperations, operationsOf } from '../commit/operations.ts';
 import type { Store } from '../commit/store.ts';
 import { tenantOfId } from '../commit/tenant-of-id.ts';
-import { inTransaction } from '../commit/transaction.ts';
+import { inOwnTransaction } from '../commit/transaction.ts';
 import { ensureVersions } from '../commit/versions-collection.ts';
 import { MAJORITY } from '../system/majority.ts';
 import type { Attribution } from '../types.ts';
@@ -17,17 +17,12 @@ export async function hold(store: Store, id: unknown, { actor, reason }: Attribu
   await ensureVersions(store, undefined);
   await ensureOperations(store);
   const said = { ...(actor === undefined ? {} : { actor }), ...(reason === undefined ? {} : { reason }) };
-  await inTransaction(
-    store,
-    undefined,
-    async ({ session }) => {
-      await noteChange(store, tenantOfId(store, id), session);
-      await operationsOf(store).bulkWrite([touchNote(store, noteKey(store, id))], { session });
-      const held = { ...said, since: store.clock.now() };
-      await holdsOf(store).updateOne({ _id: holdKey(store, id) }, { $set: { held } }, { session, upsert: true });
-    },
-    0,
-  );
+  await inOwnTransaction(store, async ({ session }) => {
+    await noteChange(store, tenantOfId(store, id), session);
+    await operationsOf(store).bulkWrite([touchNote(store, noteKey(store, id))], { session });
+    const held = { ...said, since: store.clock.now() };
+    await holdsOf(store).updateOne({ _id: holdKey(store, id) }, { $set: { held } }, { session, upsert: true });
+  });
 }
 
 /** @returns whether it was held */

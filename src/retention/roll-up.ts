@@ -2,7 +2,7 @@ import { heldAmong } from '../commit/held.ts';
 import { noteLastLeft } from '../commit/last-left.ts';
 import type { Store } from '../commit/store.ts';
 import { tenantOfId } from '../commit/tenant-of-id.ts';
-import { inTransaction } from '../commit/transaction.ts';
+import { inOwnTransaction } from '../commit/transaction.ts';
 import { doom } from './doomed-manifests.ts';
 import type { DueRecord } from './due-records.ts';
 import { noteChange } from './floor.ts';
@@ -24,27 +24,22 @@ export async function rollUp(store: Store, records: readonly DueRecord[]): Promi
   const key = await writeManifest(store, records);
   const ids = records.map(({ id, ov }) => ({ id, ov }));
   const tenant = tenantOfId(store, records[0]?.id);
-  const isMoved = await inTransaction(
-    store,
-    undefined,
-    async ({ session }) => {
-      await noteChange(store, tenant, session);
-      const held = await heldAmong(
-        store,
-        records.map(({ id }) => id),
-        session,
-      );
-      const counts = held.size === 0 && (await keep(store, key, session));
-      const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
-      if (counts && deletedCount === records.length) {
-        await noteLastLeft(store, session, records);
-        return true;
-      }
-      await session.abortTransaction();
-      return false;
-    },
-    0,
-  );
+  const isMoved = await inOwnTransaction(store, async ({ session }) => {
+    await noteChange(store, tenant, session);
+    const held = await heldAmong(
+      store,
+      records.map(({ id }) => id),
+      session,
+    );
+    const counts = held.size === 0 && (await keep(store, key, session));
+    const { deletedCount } = await store.versions.deleteMany({ _id: { $in: ids as never[] } }, { session });
+    if (counts && deletedCount === records.length) {
+      await noteLastLeft(store, session, records);
+      return true;
+    }
+    await session.abortTransaction();
+    return false;
+  });
   if (!isMoved) await doom(store, key);
   return isMoved;
 }

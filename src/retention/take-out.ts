@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Store } from '../commit/store.ts';
-import { inTransaction } from '../commit/transaction.ts';
+import { inOwnTransaction } from '../commit/transaction.ts';
 import { doom } from './doomed-manifests.ts';
 import type { DueRecord } from './due-records.ts';
 import { readIfCurrent } from './manifest-body.ts';
@@ -28,16 +28,11 @@ export async function takeOut(
   if (taken.length === 0) return 0;
   const rest = records.filter((record) => !isTaken(record));
   const key = rest.length === 0 ? undefined : await writeManifest(store, rest);
-  const isReplaced = await inTransaction(
-    store,
-    undefined,
-    async ({ session }) => {
-      if ((await also(session)) && (await replace(store, manifest, key, taken, session))) return true;
-      await session.abortTransaction();
-      return false;
-    },
-    0,
-  );
+  const isReplaced = await inOwnTransaction(store, async ({ session }) => {
+    if ((await also(session)) && (await replace(store, manifest, key, taken, session))) return true;
+    await session.abortTransaction();
+    return false;
+  });
   const given = isReplaced ? manifest._id.manifest : key;
   if (given !== undefined) await doom(store, given);
   return isReplaced ? taken.length : undefined;

@@ -1,7 +1,7 @@
 import { decodeExact } from '../bson/exact.ts';
 import { idKey } from '../commit/pinned-id.ts';
 import type { Store } from '../commit/store.ts';
-import { inTransaction } from '../commit/transaction.ts';
+import { inOwnTransaction } from '../commit/transaction.ts';
 import { entriesOf } from '../commit/version-record.ts';
 import type { DueRecord } from './due-records.ts';
 import { readIfCurrent } from './manifest-body.ts';
@@ -22,24 +22,19 @@ export async function thaw(store: Store, manifest: Manifest): Promise<void> {
   const bodies = records.map(({ bytes }) => bytes);
   const returning = (await store.payload?.returning(bodies)) ?? bodies;
   const keys = records.map(({ id, ov }) => ({ id, ov }));
-  await inTransaction(
-    store,
-    undefined,
-    async ({ session }) => {
-      const filter = { _id: manifest._id, state: 'kept' as const, thawed: { $exists: false } };
-      const update = { $set: { thawed: store.clock.now() } };
-      const { matchedCount } = await manifestRecords(store).updateOne(filter, update, { session });
-      if (matchedCount === 0) return;
-      // A foreign writer may have had numbers begin anew.
-      const taken = store.versions.find({ _id: { $in: keys as never[] } }, { projection: { _id: 1 }, session });
-      const isTaken = new Set((await taken.toArray()).map(({ _id }) => idKey(_id)));
-      const missing = returning.filter((_, index) => !isTaken.has(idKey(keys[index])));
-      if (missing.length === 0) return;
-      const rows = missing.map((bytes) => marked(store, bytes));
-      await store.versions.insertMany(rows as never[], { session, forceServerObjectId: true });
-    },
-    0,
-  );
+  await inOwnTransaction(store, async ({ session }) => {
+    const filter = { _id: manifest._id, state: 'kept' as const, thawed: { $exists: false } };
+    const update = { $set: { thawed: store.clock.now() } };
+    const { matchedCount } = await manifestRecords(store).updateOne(filter, update, { session });
+    if (matchedCount === 0) return;
+    // A foreign writer may have had numbers begin anew.
+    const taken = store.versions.find({ _id: { $in: keys as never[] } }, { projection: { _id: 1 }, session });
+    const isTaken = new Set((await taken.toArray()).map(({ _id }) => idKey(_id)));
+    const missing = returning.filter((_, index) => !isTaken.has(idKey(keys[index])));
+    if (missing.length === 0) return;
+    const rows = missing.map((bytes) => marked(store, bytes));
+    await store.versions.insertMany(rows as never[], { session, forceServerObjectId: true });
+  });
 }
 
 /** Says that thawed records are still read. */
@@ -62,17 +57,12 @@ export async function freeze(store: Store, tenant: string | undefined): Promise<
 
 async function freezeOne(store: Store, manifest: Manifest): Promise<void> {
   const records = (await readIfCurrent(store, manifest)) ?? [];
-  await inTransaction(
-    store,
-    undefined,
-    async ({ session }) => {
-      const filter = { _id: manifest._id, state: 'kept' as const, thawed: manifest.thawed as Date };
-      const update = { $unset: { thawed: '' } } as const;
-      const { matchedCount } = await manifestRecords(store).updateOne(filter, update, { session });
-      if (matchedCount === 1) await store.versions.deleteMany(thawedOnes(records), { session });
-    },
-    0,
-  );
+  await inOwnTransaction(store, async ({ session }) => {
+    const filter = { _id: manifest._id, state: 'kept' as const, thawed: manifest.thawed as Date };
+    const update = { $unset: { thawed: '' } } as const;
+    const { matchedCount } = await manifestRecords(store).updateOne(filter, update, { session });
+    if (matchedCount === 1) await store.versions.deleteMany(thawedOnes(records), { session });
+  });
 }
 
 /** Those of some records that were put back. */
