@@ -20,7 +20,7 @@ import type { Attribution } from '../types.ts';
 import { type BackupFacts, type BackupReport, Backups } from './backups.ts';
 import { checkedFilter } from './checked-filter.ts';
 import type { CollectionRoute } from './chronos.ts';
-import { Items } from './items.ts';
+import { requireId } from './item-id.ts';
 
 /** What is done to collections by those who look after them. */
 export class Admin {
@@ -163,7 +163,7 @@ export class Admin {
 
   /** An id that got lost on the way must not pass for one of which there is no document. */
   #idIn({ collection, ...route }: CollectionRoute, id: unknown): unknown {
-    return new Items(this.#registry.modelOf(collection, route), false).requireId(id);
+    return requireId(this.#registry.modelOf(collection, route), id);
   }
 
   #checkedTarget(route: CollectionRoute, target: HardDeleteTarget): HardDeleteTarget {

@@ -1,7 +1,6 @@
 import { ConfigError } from '../errors.ts';
 import type { Actor, Attribution, ChronosWriteOptions } from '../types.ts';
 import { checkedData } from './checked-data.ts';
-import { checkedOv } from './items.ts';
 
 /** Who writes, why, and upon which version. */
 export type ItemWriteOptions = Attribution & Pick<ChronosWriteOptions, 'functionId' | 'expectedOv'>;
@@ -19,6 +18,12 @@ export function checkedBy({ actor, reason, functionId, expectedOv }: ItemWriteOp
     functionId: optionalText('functionId', functionId),
     expectedOv: checkedOv(expectedOv),
   };
+}
+
+/** @throws ConfigError for the number of a version that is none */
+export function checkedOv(ov: number | undefined): number | undefined {
+  if (ov === undefined || (Number.isSafeInteger(ov) && ov >= 0)) return ov;
+  throw new ConfigError({ message: 'Cannot use this version: expected its number, 0 or more' });
 }
 
 const PARTS_OF_ACTOR: ReadonlySet<string> = new Set(['type', 'identifier', 'name', 'metadata']);

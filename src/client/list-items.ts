@@ -9,6 +9,7 @@ import { systemOf } from '../system/bookkeeping.ts';
 import type { Instant, RawDocument } from '../types.ts';
 import { checkedFilter } from './checked-filter.ts';
 import { type Item, itemOf, metaOf, shownItemId } from './item.ts';
+import { idOf } from './item-id.ts';
 import type { Items } from './items.ts';
 import { afterPosition, type SortKey, sortValue } from './keyset.ts';
 import { type Position, pageToken, positionOf } from './page-token.ts';
@@ -151,7 +152,7 @@ async function begin(
   }
   if (token !== undefined) return positionOf(store.bson, listing.name, token);
   if (afterId === undefined) return undefined;
-  const id = items.idOf(afterId);
+  const id = idOf(items.model, afterId);
   const [document] =
     id === undefined ? [] : await found(items, store, { ...listing, filter: { _id: { $eq: id } } }, []);
   if (document !== undefined) return listing.keys.map((key) => sortValue(document, key));

@@ -7,8 +7,10 @@ import { coveredBy } from '../payload/covered-by.ts';
 import type { PresignBlobsOptions, PresignedBlob } from '../payload/presign-blobs.ts';
 import { systemOfBytes } from '../system/bookkeeping.ts';
 import type { Instant } from '../types.ts';
+import { checkedOv } from './checked-by.ts';
 import { type Item, itemOf, metaOf, shownItemId } from './item.ts';
-import { checkedOv, type Items } from './items.ts';
+import { idOf } from './item-id.ts';
+import type { Items } from './items.ts';
 import { type Projection, projectionOf } from './projection.ts';
 
 /** How documents are shown. */
@@ -50,7 +52,7 @@ export async function readItem<T>(
   reference: Reference,
   options: ReadItemOptions = {},
 ): Promise<Item<T> | null> {
-  const own = items.idOf(id);
+  const own = idOf(items.model, id);
   const which = whichOf(items, reference);
   const projection = projectionOf(options.projection);
   if (own === undefined) return null;

@@ -4,10 +4,11 @@ import { ConfigError, NotFoundError, OptimisticLockError } from '../errors.ts';
 import { findVersion } from '../history/find-version.ts';
 import { isPlainObject } from '../plain-object.ts';
 import type { Attribution, RawDocument, SystemFields } from '../types.ts';
-import { checkedBy, type ItemWriteOptions } from './checked-by.ts';
+import { checkedBy, checkedOv, type ItemWriteOptions } from './checked-by.ts';
 import { checkedData } from './checked-data.ts';
 import { shownItemId } from './item.ts';
-import { checkedOv, type Items } from './items.ts';
+import { idOf, requireId } from './item-id.ts';
+import type { Items } from './items.ts';
 import { withBlobs } from './with-blobs.ts';
 
 /** A write of the client's does not wait for ever, in milliseconds. */
@@ -61,8 +62,8 @@ export async function updateItem(items: Items, id: unknown, data: unknown, by: I
   const { model } = items;
   const checked = checkedBy(by);
   const { _id: given, _system, ...content } = checkedData(`update a document of ${model.modelName}`, data);
-  const own = items.requireId(id);
-  if (given !== undefined && shownItemId(items.idOf(given)) !== shownItemId(own)) {
+  const own = requireId(model, id);
+  if (given !== undefined && shownItemId(idOf(model, given)) !== shownItemId(own)) {
     throw new ConfigError({
       message: `Cannot update a document of ${model.modelName} by one of another _id. Leave _id out`,
     });
@@ -77,7 +78,7 @@ export async function updateItem(items: Items, id: unknown, data: unknown, by: I
 
 export async function deleteItem(items: Items, id: unknown, by: ItemWriteOptions): Promise<Deleted> {
   const checked = checkedBy(by);
-  const own = items.requireId(id);
+  const own = requireId(items.model, id);
   const system = await versionOf(items, own, checked, async () => {
     await items.model.deleteOne({ _id: own });
   });
@@ -90,7 +91,7 @@ export async function enrichItem(
   patch: unknown,
   options: EnrichItemOptions,
 ): Promise<Updated> {
-  const own = items.requireId(id);
+  const own = requireId(items.model, id);
   const patches = [patch].flat().map((one) => checkedData(`enrich a document of ${items.model.modelName}`, one));
   const { includeDeleted } = options;
   const by = { ...checkedBy(options), includeDeleted, deadlineMs: DEADLINE_MS };
@@ -108,7 +109,7 @@ export async function restoreItem(
 ): Promise<Restored> {
   const by = { ...checkedBy(options), deadlineMs: DEADLINE_MS };
   if (isPlainObject(target) && 'ov' in target) checkedOv(target.ov ?? Number.NaN);
-  const own = items.requireId(id);
+  const own = requireId(items.model, id);
   const made = await items.run(() => items.verbs.writing.madeByRestore(own, target, by));
   const system = made ?? (await unchanged(items, own, by.expectedOv));
   const { restoredFrom } = made ?? {};
