@@ -13,7 +13,7 @@ export interface FlushOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-export interface MarkOptions extends Confirmation {}
+export type MarkOptions = Confirmation;
 
 export async function flush(store: Store, { deadlineMs }: FlushOptions = {}): Promise<void> {
   await store.payload?.flush(deadlineMs);

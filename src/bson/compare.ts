@@ -2,8 +2,6 @@ import { asStored, fieldsOf, type Kind, kindOf, kinds, opaque, unreadable } from
 import { compareNumbers } from './number.ts';
 import { binaryOf, codeOf, dateOf, objectIdOf, regexOf, scopeOf, textOf, timestampOf, utf8Of } from './parts.ts';
 
-export { canonicalKey } from './canonical-key.ts';
-
 /**
  * The order and the equality of values as the server has them, for merging sorted cursors and for telling ids apart.
  * https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/

@@ -1,4 +1,4 @@
-import { canonicalKey } from '../bson/compare.ts';
+import { canonicalKey } from '../bson/canonical-key.ts';
 import { isPlainObject } from '../plain-object.ts';
 import type { Filter } from './captured-write.ts';
 

@@ -1,4 +1,4 @@
-import { canonicalKey } from '../bson/compare.ts';
+import { canonicalKey } from '../bson/canonical-key.ts';
 import { StorageError } from '../errors.ts';
 import { markRow } from './mark-processed.ts';
 import { NoRoom, StoredMarks } from './mark-stored.ts';

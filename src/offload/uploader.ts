@@ -1,5 +1,5 @@
 import { ExponentialBackoff, fullJitterGenerator, type IBackoff } from 'cockatiel';
-import { canonicalKey } from '../bson/compare.ts';
+import { canonicalKey } from '../bson/canonical-key.ts';
 import { idsIn } from './outbox.ts';
 import { Pace } from './pace.ts';
 import { type Left, type OnStored, uploadDocuments } from './upload-documents.ts';

@@ -10,7 +10,7 @@ import { readIfCurrent } from './manifest-body.ts';
 import { manifestsOf } from './manifests.ts';
 import { takeOut } from './take-out.ts';
 
-export interface DropManifestsOptions extends Confirmation {}
+export type DropManifestsOptions = Confirmation;
 
 export interface DropManifestsReport {
   readonly dryRun: boolean;

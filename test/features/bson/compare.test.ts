@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { canonicalKey, compareSortKeys, compareValues } from '../../../src/bson/compare.ts';
+import { canonicalKey } from '../../../src/bson/canonical-key.ts';
+import { compareSortKeys, compareValues } from '../../../src/bson/compare.ts';
 import { topLevel } from '../../../src/bson/exact.ts';
 import { encodeDocument, oddRawValues, type RawValue } from '../../support/bson-arbitrary.ts';
 import { testDatabase } from '../../support/database.ts';
