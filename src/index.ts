@@ -31,15 +31,15 @@ export type { Item, ItemMeta, ItemSystem } from './client/item.ts';
 export type { Layered, Layers, LayersOptions, LayersRoute, Merged } from './client/layers.ts';
 export type { ItemListOptions, ItemPage } from './client/list-items.ts';
 export type { MetaQuery, Operations } from './client/operations.ts';
-export type { ItemOptions, ReadItemOptions, Reference } from './client/read-item.ts';
+export type { ItemOptions, ItemReference, ReadItemOptions } from './client/read-item.ts';
 export type { Tenants } from './client/tenants.ts';
 export type {
-  Created,
-  Deleted,
+  CreatedItem,
+  DeletedItem,
   EnrichItemOptions,
-  Restored,
-  Updated,
-  Written,
+  RestoredItem,
+  UpdatedItem,
+  WrittenItem,
 } from './client/write-item.ts';
 export type { Clock } from './clock.ts';
 export {
@@ -60,7 +60,7 @@ export type { ChronosPluginOptions, PayloadPluginOptions, RetentionPluginOptions
 export { type ChronosContext, runInChronosContext } from './context.ts';
 export type { Totals } from './counters/totals.ts';
 export * from './errors.ts';
-export type { Change } from './history/diff.ts';
+export type { DocumentChange } from './history/diff.ts';
 export type { JsonPatchOperation } from './history/json-patch.ts';
 export type { Version, VersionList } from './history/version.ts';
 export type { MarkReport } from './offload/mark-processed.ts';

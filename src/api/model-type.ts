@@ -11,7 +11,7 @@ import type {
   UpdateWriteOpResult,
 } from 'mongoose';
 import type { AdministrationStatics } from '../admin/administration.ts';
-import type { Change } from '../history/diff.ts';
+import type { DocumentChange } from '../history/diff.ts';
 import type { JsonPatchOperation } from '../history/json-patch.ts';
 import type { VersionList } from '../history/version.ts';
 import type { PresignedBlob } from '../payload/presign-blobs.ts';
@@ -68,7 +68,7 @@ type Lean<T> = T extends { _id?: infer Id } ? T & { _id: Id } : T & { _id: Types
 
 type Leaned<O, T, D> = O extends { readonly lean: true } ? Lean<T> : D;
 
-type Diffed<O> = O extends { readonly format: 'json-patch' } ? JsonPatchOperation[] : Change[];
+type Diffed<O> = O extends { readonly format: 'json-patch' } ? JsonPatchOperation[] : DocumentChange[];
 
 /** The id of a document, or what Mongoose casts to it. */
 type Id = unknown;

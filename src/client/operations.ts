@@ -8,17 +8,17 @@ import { checkedFilter } from './checked-filter.ts';
 import type { Item } from './item.ts';
 import type { Items } from './items.ts';
 import { type ItemListOptions, type ItemPage, listItems } from './list-items.ts';
-import { type ReadItemOptions, type Reference, readItem } from './read-item.ts';
+import { type ItemReference, type ReadItemOptions, readItem } from './read-item.ts';
 import {
-  type Created,
+  type CreatedItem,
   createItem,
-  type Deleted,
+  type DeletedItem,
   deleteItem,
   type EnrichItemOptions,
   enrichItem,
-  type Restored,
+  type RestoredItem,
   restoreItem,
-  type Updated,
+  type UpdatedItem,
   updateItem,
 } from './write-item.ts';
 
@@ -49,7 +49,7 @@ export class Operations<T extends object = RawDocument> {
    *
    * @throws ConfigError for content that cannot be stored, and Mongoose's own ValidationError
    */
-  create(data: T, actor?: Actor, reason?: string): Promise<Created> {
+  create(data: T, actor?: Actor, reason?: string): Promise<CreatedItem> {
     return createItem(this.#items, data, { actor, reason });
   }
 
@@ -59,7 +59,7 @@ export class Operations<T extends object = RawDocument> {
    * @param expectedOv writes only if the document is at that version
    * @throws NotFoundError; OptimisticLockError
    */
-  update(id: unknown, data: T, expectedOv?: number, actor?: Actor, reason?: string): Promise<Updated> {
+  update(id: unknown, data: T, expectedOv?: number, actor?: Actor, reason?: string): Promise<UpdatedItem> {
     return updateItem(this.#items, id, data, { expectedOv, actor, reason });
   }
 
@@ -68,7 +68,7 @@ export class Operations<T extends object = RawDocument> {
    *
    * @throws NotFoundError, also for one that is deleted already; OptimisticLockError
    */
-  delete(id: unknown, expectedOv?: number, actor?: Actor, reason?: string): Promise<Deleted> {
+  delete(id: unknown, expectedOv?: number, actor?: Actor, reason?: string): Promise<DeletedItem> {
     return deleteItem(this.#items, id, { expectedOv, actor, reason });
   }
 
@@ -77,7 +77,11 @@ export class Operations<T extends object = RawDocument> {
    *
    * @throws NotFoundError; OptimisticLockError; ConfigError for no patch
    */
-  enrich(id: unknown, patch: RawDocument | readonly RawDocument[], options: EnrichItemOptions = {}): Promise<Updated> {
+  enrich(
+    id: unknown,
+    patch: RawDocument | readonly RawDocument[],
+    options: EnrichItemOptions = {},
+  ): Promise<UpdatedItem> {
     return enrichItem(this.#items, id, patch, options);
   }
 
@@ -87,7 +91,7 @@ export class Operations<T extends object = RawDocument> {
   }
 
   /** A document as it is, in a version, or as of an instant: `{ ov }` or `{ at }`. */
-  getItem(id: unknown, { ov, at, ...options }: ReadItemOptions & Reference = {}): Promise<Item<T> | null> {
+  getItem(id: unknown, { ov, at, ...options }: ReadItemOptions & ItemReference = {}): Promise<Item<T> | null> {
     return readItem(this.#items, id, { ov, at }, options);
   }
 
@@ -122,7 +126,7 @@ export class Operations<T extends object = RawDocument> {
    *
    * @throws VersionNotFoundError
    */
-  restoreObject(id: unknown, target: RestoreTarget, options: ItemWriteOptions = {}): Promise<Restored> {
+  restoreObject(id: unknown, target: RestoreTarget, options: ItemWriteOptions = {}): Promise<RestoredItem> {
     return restoreItem(this.#items, id, target, options);
   }
 

@@ -33,7 +33,7 @@ export interface ReadItemOptions extends ItemOptions {
 }
 
 /** Which version of a document is meant: the current one, where nothing is said. */
-export interface Reference {
+export interface ItemReference {
   readonly ov?: number | undefined;
   readonly at?: Instant | undefined;
 }
@@ -49,7 +49,7 @@ const STORED_WITHIN_MS = 30_000;
 export async function readItem<T>(
   items: Items,
   id: unknown,
-  reference: Reference,
+  reference: ItemReference,
   options: ReadItemOptions = {},
 ): Promise<Item<T> | null> {
   const own = idOf(items.model, id);
@@ -94,7 +94,7 @@ function bytesOf({ version }: FoundVersion): Uint8Array {
   return version.bytes;
 }
 
-function whichOf({ verbs }: Items, { ov, at }: Reference): Which {
+function whichOf({ verbs }: Items, { ov, at }: ItemReference): Which {
   if (ov !== undefined && at !== undefined)
     throw new ConfigError({ message: 'Cannot read a version by both ov and at' });
   if (at !== undefined) return { at: verbs.versioned.point(at) };

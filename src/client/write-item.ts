@@ -15,7 +15,7 @@ import { withBlobs } from './with-blobs.ts';
 const DEADLINE_MS = 30_000;
 
 /** What a write made of a document. */
-export interface Written {
+export interface WrittenItem {
   readonly id: string;
   /** The number of the version. */
   readonly ov: number;
@@ -23,26 +23,26 @@ export interface Written {
   readonly cv: number | null;
 }
 
-export interface Created extends Written {
+export interface CreatedItem extends WrittenItem {
   readonly createdAt: Date;
 }
 
-export interface Updated extends Written {
+export interface UpdatedItem extends WrittenItem {
   readonly updatedAt: Date;
 }
 
-export interface Deleted extends Written {
+export interface DeletedItem extends WrittenItem {
   readonly deletedAt: Date;
 }
 
-export interface Restored extends Updated {
+export interface RestoredItem extends UpdatedItem {
   /** The version whose content it has; undefined where it was current already, and nothing was written. */
   readonly restoredFrom?: number;
 }
 
 export type EnrichItemOptions = ItemWriteOptions & Pick<VersionEnrichOptions, 'includeDeleted'>;
 
-export async function createItem(items: Items, data: unknown, given: Attribution): Promise<Created> {
+export async function createItem(items: Items, data: unknown, given: Attribution): Promise<CreatedItem> {
   const { model } = items;
   const { actor, reason } = checkedBy(given);
   const by = { actor, reason };
@@ -58,7 +58,7 @@ export async function createItem(items: Items, data: unknown, given: Attribution
 }
 
 /** The whole of the document becomes `data`; its id, and when it was inserted, stay. */
-export async function updateItem(items: Items, id: unknown, data: unknown, by: ItemWriteOptions): Promise<Updated> {
+export async function updateItem(items: Items, id: unknown, data: unknown, by: ItemWriteOptions): Promise<UpdatedItem> {
   const { model } = items;
   const checked = checkedBy(by);
   const { _id: given, _system, ...content } = checkedData(`update a document of ${model.modelName}`, data);
@@ -76,7 +76,7 @@ export async function updateItem(items: Items, id: unknown, data: unknown, by: I
   return { ...written(own, system), updatedAt: system.updatedAt as Date };
 }
 
-export async function deleteItem(items: Items, id: unknown, by: ItemWriteOptions): Promise<Deleted> {
+export async function deleteItem(items: Items, id: unknown, by: ItemWriteOptions): Promise<DeletedItem> {
   const checked = checkedBy(by);
   const own = requireId(items.model, id);
   const system = await versionOf(items, own, checked, async () => {
@@ -90,7 +90,7 @@ export async function enrichItem(
   id: unknown,
   patch: unknown,
   options: EnrichItemOptions,
-): Promise<Updated> {
+): Promise<UpdatedItem> {
   const own = requireId(items.model, id);
   const patches = [patch].flat().map((one) => checkedData(`enrich a document of ${items.model.modelName}`, one));
   const { includeDeleted } = options;
@@ -106,7 +106,7 @@ export async function restoreItem(
   id: unknown,
   target: RestoreTarget,
   options: ItemWriteOptions,
-): Promise<Restored> {
+): Promise<RestoredItem> {
   const by = { ...checkedBy(options), deadlineMs: DEADLINE_MS };
   if (isPlainObject(target) && 'ov' in target) checkedOv(target.ov ?? Number.NaN);
   const own = requireId(items.model, id);
@@ -176,6 +176,6 @@ async function unchanged({ verbs, model }: Items, id: unknown, expectedOv: numbe
   return found.version.system;
 }
 
-function written(id: unknown, { ov, cv }: SystemFields): Written {
+function written(id: unknown, { ov, cv }: SystemFields): WrittenItem {
   return { id: shownItemId(id), ov, cv: cv ?? null };
 }

@@ -5,7 +5,7 @@ import type { Path } from '../format-path.ts';
 import { type Kept, keptItems } from './kept-items.ts';
 
 /** One difference between two documents. */
-export type Change =
+export type DocumentChange =
   | { readonly op: 'add'; readonly path: Path; readonly after: unknown }
   | { readonly op: 'remove'; readonly path: Path; readonly before: unknown }
   | { readonly op: 'replace'; readonly path: Path; readonly before: unknown; readonly after: unknown };
@@ -21,13 +21,13 @@ export type Change =
  *
  * The position in a path is that before the changes for what is removed, and that after them for the rest.
  */
-export function diffDocuments(before: AnyDocument, after: AnyDocument): Change[] {
-  const changes: Change[] = [];
+export function diffDocuments(before: AnyDocument, after: AnyDocument): DocumentChange[] {
+  const changes: DocumentChange[] = [];
   collectFields(before, after, [], changes);
   return changes;
 }
 
-function collect(before: unknown, after: unknown, path: Path, changes: Change[]): void {
+function collect(before: unknown, after: unknown, path: Path, changes: DocumentChange[]): void {
   const left = asStored(before);
   const right = asStored(after);
   if (isDocument(left) && isDocument(right)) collectFields(left, right, path, changes);
@@ -35,7 +35,7 @@ function collect(before: unknown, after: unknown, path: Path, changes: Change[])
   else if (!equalValues(left, right)) changes.push({ op: 'replace', path, before, after });
 }
 
-function collectFields(before: AnyDocument, after: AnyDocument, path: Path, changes: Change[]): void {
+function collectFields(before: AnyDocument, after: AnyDocument, path: Path, changes: DocumentChange[]): void {
   for (const [name, value] of definedFields(before)) {
     const other = fieldAt(after, name);
     if (other === undefined) changes.push({ op: 'remove', path: [...path, name], before: value });
@@ -51,7 +51,12 @@ function collectFields(before: AnyDocument, after: AnyDocument, path: Path, chan
  * 2. What is new, from the front, so that each lands on its last position.
  * 3. What changed within the items that stayed.
  */
-function collectItems(before: readonly unknown[], after: readonly unknown[], path: Path, changes: Change[]): void {
+function collectItems(
+  before: readonly unknown[],
+  after: readonly unknown[],
+  path: Path,
+  changes: DocumentChange[],
+): void {
   const head = commonHead(before, after);
   const tail = commonTail(before, after, head);
   const gone = before.slice(head, before.length - tail);

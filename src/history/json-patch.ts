@@ -1,6 +1,6 @@
 import { toExtendedJson } from '../bson/extended-json.ts';
 import type { Path } from '../format-path.ts';
-import type { Change } from './diff.ts';
+import type { DocumentChange } from './diff.ts';
 
 /** An operation of a JSON Patch, RFC 6902. */
 export type JsonPatchOperation =
@@ -8,7 +8,7 @@ export type JsonPatchOperation =
   | { readonly op: 'remove'; readonly path: string };
 
 /** The changes as a JSON Patch for the documents in Extended JSON: `/items/0/price`. https://www.rfc-editor.org/rfc/rfc6902 */
-export function toJsonPatch(changes: readonly Change[]): JsonPatchOperation[] {
+export function toJsonPatch(changes: readonly DocumentChange[]): JsonPatchOperation[] {
   return changes.map((change) => {
     const path = toJsonPointer(change.path);
     return change.op === 'remove'

@@ -1,10 +1,10 @@
 import mongoose, { type Model, Schema, type Types } from 'mongoose';
 import { expectTypeOf, test } from 'vitest';
 import {
-  type Change,
   type ChronosDocument,
   type ChronosModelType,
   chronos,
+  type DocumentChange,
   type JsonPatchOperation,
   type Version,
 } from '../../src/index.ts';
@@ -122,7 +122,7 @@ test('versions carry the document', async () => {
   const user = (await Users.findById('1'))!;
   expectTypeOf((await user.asOf(at))!.name).toBeString();
   expectTypeOf((await user.history())[0]!.actor).not.toBeAny();
-  expectTypeOf(await user.diff(0)).toEqualTypeOf<Change[]>();
+  expectTypeOf(await user.diff(0)).toEqualTypeOf<DocumentChange[]>();
   expectTypeOf(await Users.diff('1', 0, 1, { format: 'json-patch' })).toEqualTypeOf<JsonPatchOperation[]>();
   expectTypeOf((await Users.restore('1', { ov: 0 })).name).toBeString();
   expectTypeOf((await user.enrich({ name: 'x' }, { functionId: 'f' })).name).toBeString();

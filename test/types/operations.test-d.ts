@@ -1,5 +1,14 @@
 import { expectTypeOf, test } from 'vitest';
-import type { Actor, Chronos, Created, Deleted, Item, ItemMeta, PresignedBlob, Updated } from '../../src/index.ts';
+import type {
+  Actor,
+  Chronos,
+  CreatedItem,
+  DeletedItem,
+  Item,
+  ItemMeta,
+  PresignedBlob,
+  UpdatedItem,
+} from '../../src/index.ts';
 
 declare const chronos: Chronos;
 
@@ -10,9 +19,11 @@ interface User {
 
 test('the calls of a collection take and give what its content is', async () => {
   const ops = chronos.with<User>({ key: 'a', collection: 'users' });
-  expectTypeOf(await ops.create({ email: 'x' }, 'actor', 'reason')).toEqualTypeOf<Created>();
-  expectTypeOf(await ops.update('id', { email: 'x' }, 0, { type: 'user', identifier: 'ana' })).toEqualTypeOf<Updated>();
-  expectTypeOf(await ops.delete('id', undefined, 'actor')).toEqualTypeOf<Deleted>();
+  expectTypeOf(await ops.create({ email: 'x' }, 'actor', 'reason')).toEqualTypeOf<CreatedItem>();
+  expectTypeOf(
+    await ops.update('id', { email: 'x' }, 0, { type: 'user', identifier: 'ana' }),
+  ).toEqualTypeOf<UpdatedItem>();
+  expectTypeOf(await ops.delete('id', undefined, 'actor')).toEqualTypeOf<DeletedItem>();
   const latest = await ops.getLatest('id', { presign: true, ttlSeconds: 60, projection: ['email'] });
   expectTypeOf(latest).toEqualTypeOf<Item<User> | null>();
   expectTypeOf(latest!.item.email).toEqualTypeOf<string>();

@@ -6,7 +6,7 @@ import { equalValues } from '../../../src/bson/equality.ts';
 import { decodeExact, type ExactDocument } from '../../../src/bson/exact.ts';
 import { toExtendedJson } from '../../../src/bson/extended-json.ts';
 import type { Path } from '../../../src/format-path.ts';
-import { type Change, diffDocuments } from '../../../src/history/diff.ts';
+import { type DocumentChange, diffDocuments } from '../../../src/history/diff.ts';
 import { toJsonPatch } from '../../../src/history/json-patch.ts';
 import { oddRawDocuments } from '../../support/bson-arbitrary.ts';
 import { cpuTime } from '../../support/cpu-time.ts';
@@ -21,7 +21,7 @@ const decimal = (text: string) => Decimal128.fromString(text);
 type Container = Record<string, unknown> | Map<string, unknown> | unknown[];
 
 /** Applies changes one after the other, as their order promises is possible. */
-function applyChanges(document: ExactDocument, changes: readonly Change[]): ExactDocument {
+function applyChanges(document: ExactDocument, changes: readonly DocumentChange[]): ExactDocument {
   const copy = deepCopy(document) as ExactDocument;
   for (const change of changes) {
     const container = change.path.slice(0, -1).reduce<unknown>(valueIn, copy) as Container;
@@ -30,7 +30,7 @@ function applyChanges(document: ExactDocument, changes: readonly Change[]): Exac
   return copy;
 }
 
-function applyTo(container: Container, step: string | number, change: Change): void {
+function applyTo(container: Container, step: string | number, change: DocumentChange): void {
   if (Array.isArray(container)) {
     const inserted = change.op === 'remove' ? [] : [change.after];
     expect(Number(step)).toBeLessThanOrEqual(container.length);
@@ -236,7 +236,7 @@ describe('diffDocuments in arrays', () => {
     (_, edit, expected) => {
       const items = Array.from({ length: 100_000 }, (_, i) => `item ${i}`);
       const edited = edit(items);
-      let changes: Change[] = [];
+      let changes: DocumentChange[] = [];
       expect(cpuTime(() => (changes = diffItems(items, edited)))).toBeLessThan(2000);
       expect(changes).toHaveLength(expected);
     },
@@ -248,7 +248,7 @@ describe('diffDocuments in arrays', () => {
     () => {
       const items = Array.from({ length: 100_000 }, (_, i) => (i * 7919) % 10);
       const edited = [...items.slice(0, 50_000).reverse(), ...items.slice(50_000)];
-      let changes: Change[] = [];
+      let changes: DocumentChange[] = [];
       expect(cpuTime(() => (changes = diffItems(items, edited)))).toBeLessThan(2000);
       expect(changes.length).toBeLessThan(50_000);
       expect(equalValues(applyChanges({ v: items }, changes), { v: edited })).toBe(true);
