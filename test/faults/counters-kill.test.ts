@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { mongooseUnderTest } from '../support/database.ts';
-import { killAtSteps } from '../support/kill-at-steps.ts';
-import { killableScript } from '../support/killable-script.ts';
+import { killAtSteps } from '../support/kills/kill-at-steps.ts';
+import { killableScript } from '../support/kills/killable-script.ts';
 import { serverForKills } from '../support/own-server.ts';
 import { countedItems } from './counted-items.ts';
 

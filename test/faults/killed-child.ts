@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { killedAt } from '../support/killed-at.ts';
+import { killedAt } from '../support/kills/killed-at.ts';
 import { itemModel, WRITES } from './writer.ts';
 
 // Does all writes, one after the other, and kills itself right before it sends its nth command. Prints how many

@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { killedAt } from '../support/killed-at.ts';
+import { killedAt } from '../support/kills/killed-at.ts';
 import { itemModel } from './writer.ts';
 
 // Erases two documents and kills itself right before it sends its nth command. Prints how many commands it has sent if

@@ -5,8 +5,8 @@ import { afterAll, expect, test } from 'vitest';
 import { FilePayloadStore, type SystemFields } from '../../src/index.ts';
 import { listAll } from '../../src/payload/payload-store.ts';
 import { mongooseUnderTest } from '../support/database.ts';
-import { killAtSteps } from '../support/kill-at-steps.ts';
-import { killableScript } from '../support/killable-script.ts';
+import { killAtSteps } from '../support/kills/kill-at-steps.ts';
+import { killableScript } from '../support/kills/killable-script.ts';
 import { serverForKills } from '../support/own-server.ts';
 import { FILE, LARGE_FILE, type Paper, type PaperModel, paperModel, seedPapers, textOf } from './payload-writer.ts';
 

@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { killedAt, type Steps } from '../support/killed-at.ts';
+import { killedAt, type Steps } from '../support/kills/killed-at.ts';
 import { paperModel, ToldStore, writeLargePapers, writePapers } from './payload-writer.ts';
 
 // Writes documents whose payload goes to a directory, and kills itself right before its nth command, or before or after

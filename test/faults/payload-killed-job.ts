@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { killedAt, type Steps } from '../support/killed-at.ts';
+import { killedAt, type Steps } from '../support/kills/killed-at.ts';
 import { JOBS, type Job, RETENTION } from './payload-jobs.ts';
 import { paperModel, ToldStore } from './payload-writer.ts';
 

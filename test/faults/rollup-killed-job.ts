@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { killedAt, type Steps } from '../support/killed-at.ts';
+import { killedAt, type Steps } from '../support/kills/killed-at.ts';
 import { ToldStore } from './payload-writer.ts';
 import { entryModel, JOBS, type Job } from './rollup-jobs.ts';
 

@@ -9,7 +9,8 @@ import { storedVersion } from '../../src/history/document-history.ts';
 import { type ChronosModelType, chronos } from '../../src/index.ts';
 import { hostileKeys, oddRawDocuments, rawDocuments } from '../support/bson-arbitrary.ts';
 import { testDatabase } from '../support/database.ts';
-import { retain, storeOf } from '../support/retain.ts';
+import { retain } from '../support/retain.ts';
+import { storeOf } from '../support/store-of.ts';
 import { headsOf, recordsOf } from '../support/stored.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
 

@@ -1,11 +1,10 @@
 import { gunzipSync } from 'node:zlib';
 import { beforeEach, expect, test } from 'vitest';
 import { type ChronosModelType, chronos } from '../../src/index.ts';
-import type { DeleteOptions } from '../../src/payload/payload-store.ts';
+import { allStored, whereFound } from '../support/all-stored.ts';
 import { testDatabase } from '../support/database.ts';
-import { everything, whereFound } from '../support/everything.ts';
 import { gate } from '../support/gate.ts';
-import { SwitchedStore } from '../support/switched-store.ts';
+import { VersionedStore } from '../support/versioned-store.ts';
 
 const mongoose = await testDatabase();
 
@@ -14,17 +13,6 @@ interface File {
   title: string;
   body?: string;
   file?: string;
-}
-
-/** A store that keeps older versions of its objects, as buckets with versioning do. */
-class VersionedStore extends SwitchedStore {
-  readonly older = new Set<string>();
-
-  override async delete(key: string, options?: DeleteOptions) {
-    if (options?.allVersions === true) this.older.delete(key);
-    else if ((await this.head(key)) !== undefined) this.older.add(key);
-    return super.delete(key);
-  }
 }
 
 const json = new VersionedStore('memory json');
@@ -55,7 +43,7 @@ async function stored(): Promise<Buffer[]> {
     const keys = await store.keys();
     return Promise.all(keys.map(async (key) => readable(Buffer.from(await store.get(key)))));
   });
-  return [...(await everything(mongoose)), ...(await Promise.all(objects)).flat()];
+  return [...(await allStored(mongoose)), ...(await Promise.all(objects)).flat()];
 }
 
 function readable(bytes: Buffer): Buffer {

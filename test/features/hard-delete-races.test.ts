@@ -4,8 +4,8 @@ import { committerBehind } from '../../src/capture/install.ts';
 import { requireVersion } from '../../src/history/document-history.ts';
 import { chronos, VersionNotFoundError, versioned } from '../../src/index.ts';
 import { restoreVersion } from '../../src/restore/restore.ts';
+import { allStored, whereFound } from '../support/all-stored.ts';
 import { testDatabase } from '../support/database.ts';
-import { everything, whereFound } from '../support/everything.ts';
 
 const mongoose = await testDatabase();
 const schema = new mongoose.Schema(
@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 
 async function nothingIsLeft(): Promise<void> {
-  expect(whereFound(OLD, await everything(mongoose))).toBe(false);
+  expect(whereFound(OLD, await allStored(mongoose))).toBe(false);
 }
 
 /** A document of two versions; a deleted one has a tombstone as well. */

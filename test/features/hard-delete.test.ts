@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { ConfigError, chronos, VersionNotFoundError, versioned } from '../../src/index.ts';
+import { allStored, whereFound } from '../support/all-stored.ts';
 import { testDatabase } from '../support/database.ts';
-import { everything, whereFound } from '../support/everything.ts';
 import { headsOf, numbersOf, recordsOf } from '../support/stored.ts';
 
 const mongoose = await testDatabase();
@@ -48,21 +48,21 @@ test('of an erased document no content is found anywhere, and others stay byte f
   await Subject.deleteOne({ _id: 'another' });
   await emptied('subjects_locks');
   await Subject.findOneAndUpdate({ _id: 'other' }, { n: 3 }, { chronos: { opId: 'others' } });
-  const before = await everything(mongoose);
+  const before = await allStored(mongoose);
   await plant('subject');
   expect((await where()).sort()).toEqual([...PLANTED].sort());
 
   const report = await Subject.hardDelete({ id: 'subject' }, { confirm, actor: 'dpo', reason: 'request 42' });
   expect(report).toMatchObject({ dryRun: false, documents: 1, versions: 8, results: 2, objects: 0, ids: ['subject'] });
   expect(await where()).toEqual([]);
-  const after = new Set((await everything(mongoose)).map((row) => row.toString('hex')));
+  const after = new Set((await allStored(mongoose)).map((row) => row.toString('hex')));
   expect(before.filter((row) => !after.has(row.toString('hex')))).toEqual([]);
   expect((await Subject.verify()).findings).toEqual([]);
 });
 
 /** Which of the planted strings are stored. */
 async function where(): Promise<string[]> {
-  const rows = await everything(mongoose);
+  const rows = await allStored(mongoose);
   return PLANTED.filter((text) => whereFound(text, rows));
 }
 
@@ -139,12 +139,12 @@ test('documents from before the plugin and deleted ones are erased too, in any n
 
 test('nothing is erased without confirmation, and a dry run tells what would be', async () => {
   await plant('subject');
-  const before = await everything(mongoose);
+  const before = await allStored(mongoose);
   await expect(Subject.hardDelete({ id: 'subject' })).rejects.toBeInstanceOf(ConfigError);
   const counts = { documents: 1, versions: 8, results: 1, objects: 0, retained: 0, unreachable: [], ids: ['subject'] };
   expect(await Subject.hardDelete({ ids: ['subject', 'none'] }, { dryRun: true })).toEqual({ dryRun: true, ...counts });
   expect(await Subject.hardDelete({ filter: {} }, { dryRun: true, confirm })).toEqual({ dryRun: true, ...counts });
-  expect(await everything(mongoose)).toEqual(before);
+  expect(await allStored(mongoose)).toEqual(before);
 });
 
 test('a condition that would be left out erases nothing', async () => {

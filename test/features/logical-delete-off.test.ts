@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type ChronosModelType, type ChronosPluginOptions, chronos } from '../../src/index.ts';
+import { allStored, whereFound } from '../support/all-stored.ts';
 import { testDatabase } from '../support/database.ts';
-import { everything, whereFound } from '../support/everything.ts';
 import { headsOf, recordsOf } from '../support/stored.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
 
@@ -62,10 +62,10 @@ async function lived(model: typeof People, _id: string): Promise<void> {
 test.each(Object.keys(DELETIONS))('%s erases a document with its history, and leaves a proof', async (name) => {
   await lived(People, 'subject');
   await lived(People, 'other');
-  const before = (await everything(mongoose)).filter((row) => row.includes('other')).length;
+  const before = (await allStored(mongoose)).filter((row) => row.includes('other')).length;
   await DELETIONS[name]?.(People, 'subject');
   await People.flush();
-  const rows = await everything(mongoose);
+  const rows = await allStored(mongoose);
   expect(['name of', 'first of', 'second of'].filter((text) => whereFound(`${text} subject`, rows))).toEqual([]);
   expect(rows.filter((row) => row.includes('other'))).toHaveLength(before);
   const history = await People.history('subject');
@@ -77,20 +77,20 @@ test.each(Object.keys(DELETIONS))('%s erases a document with its history, and le
 test('an aborted transaction erases nothing, and what one began anew does not delete stays', async () => {
   await lived(People, 'a');
   await lived(People, 'b');
-  const before = await everything(mongoose);
+  const before = await allStored(mongoose);
   const session = await mongoose.startSession();
   session.startTransaction();
   await People.deleteOne({ _id: 'a' }, { session });
   await session.abortTransaction();
-  expect(await everything(mongoose)).toEqual(before);
+  expect(await allStored(mongoose)).toEqual(before);
   session.startTransaction();
   await People.deleteOne({ _id: 'b' }, { session });
   await session.commitTransaction();
   await session.endSession();
   await People.flush();
   expect((await People.history('a')).map(({ ov }) => ov)).toEqual([2, 1, 0]);
-  expect(whereFound('of a', await everything(mongoose))).toBe(true);
-  expect(whereFound('of b', await everything(mongoose))).toBe(false);
+  expect(whereFound('of a', await allStored(mongoose))).toBe(true);
+  expect(whereFound('of b', await allStored(mongoose))).toBe(false);
 });
 
 test('who, why and when stay, and an id that comes back goes on after the proof', async () => {
@@ -121,7 +121,7 @@ test('many documents go at once, with more versions than fit into one transactio
   await recordsOf(People).insertMany(records as never[]);
   await headsOf(People).updateMany({}, { $set: { _system: { ov: 300, updatedAt: new Date(300) } } } as never);
   expect(await People.deleteMany({})).toMatchObject({ deletedCount: 30 });
-  expect(whereFound('planted', await everything(mongoose))).toBe(false);
+  expect(whereFound('planted', await allStored(mongoose))).toBe(false);
   expect(await recordsOf(People).countDocuments()).toBe(30);
   expect(await People.verify()).toMatchObject({ ok: true, findings: [] });
 });
@@ -139,7 +139,7 @@ test('writers and deleters of one document at the same time leave a whole life o
   }
   await People.flush();
   expect(await People.countDocuments()).toBe(0);
-  expect(whereFound('planted', await everything(mongoose))).toBe(false);
+  expect(whereFound('planted', await allStored(mongoose))).toBe(false);
   expect(await People.verify()).toMatchObject({ ok: true, findings: [] });
 });
 
@@ -149,7 +149,7 @@ test('without versions nothing at all is left', async () => {
     await lived(Bare, name);
     await erase(Bare, name);
     await Bare.flush();
-    const rows = await everything(mongoose);
+    const rows = await allStored(mongoose);
     expect({ name, found: whereFound(`of ${name}`, rows) }).toEqual({ name, found: false });
   }
   expect(await headsOf(Bare).countDocuments()).toBe(0);

@@ -4,7 +4,8 @@ import { requireOwned } from '../../src/offload/owner.ts';
 import { testDatabase } from '../support/database.ts';
 import { gate } from '../support/gate.ts';
 import { manifestsIn } from '../support/manifests-in.ts';
-import { retain, storeOf } from '../support/retain.ts';
+import { retain } from '../support/retain.ts';
+import { storeOf } from '../support/store-of.ts';
 import { SwitchedStore } from '../support/switched-store.ts';
 
 const mongoose = await testDatabase();

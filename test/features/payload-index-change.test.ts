@@ -3,7 +3,7 @@ import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { adopt } from '../../src/admin/adopt.ts';
 import { type ChronosModelType, ConfigError, chronos, memoryBuckets } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
-import { storeOf } from '../support/retain.ts';
+import { storeOf } from '../support/store-of.ts';
 
 const mongoose = await testDatabase();
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type ChronosModelType, ConfigError, chronos } from '../../src/index.ts';
+import { allStored } from '../support/all-stored.ts';
 import { testDatabase } from '../support/database.ts';
-import { everything } from '../support/everything.ts';
 import { headsOf } from '../support/stored.ts';
 
 const mongoose = await testDatabase();
@@ -29,13 +29,13 @@ const whole = { email: 'a@x.z', team: { lead: 'b' }, phones: [{ number: '1' }] }
 
 /** The paths that a call is refused for, which leaves everything as it was. */
 async function refusedFor(call: () => PromiseLike<unknown>): Promise<Record<string, string>> {
-  const before = await everything(mongoose);
+  const before = await allStored(mongoose);
   const error = await Promise.resolve(call()).then(
     () => undefined,
     (reason: unknown) => reason,
   );
   expect(error).toBeInstanceOf(ValidationError);
-  expect(await everything(mongoose)).toEqual(before);
+  expect(await allStored(mongoose)).toEqual(before);
   const { errors } = error as InstanceType<typeof ValidationError>;
   return Object.fromEntries(Object.entries(errors).map(([path, { kind }]) => [path, kind]));
 }

@@ -1,30 +1,18 @@
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type ChronosModelType, type ChronosPluginOptions, chronos } from '../../src/index.ts';
-import type { DeleteOptions } from '../../src/payload/payload-store.ts';
+import { allStored, whereFound } from '../support/all-stored.ts';
 import { testDatabase } from '../support/database.ts';
-import { everything, whereFound } from '../support/everything.ts';
 import { manifestsIn } from '../support/manifests-in.ts';
 import { retain } from '../support/retain.ts';
 import { headsOf, recordsOf } from '../support/stored.ts';
-import { SwitchedStore } from '../support/switched-store.ts';
+import { VersionedStore } from '../support/versioned-store.ts';
 
 const mongoose = await testDatabase();
 
 interface Doc {
   _id: string;
   text: string;
-}
-
-/** A store that keeps older versions of its objects, as buckets with versioning do. */
-class VersionedStore extends SwitchedStore {
-  readonly older = new Set<string>();
-
-  override async delete(key: string, options?: DeleteOptions) {
-    if (options?.allVersions === true) this.older.delete(key);
-    else this.older.add(key);
-    return super.delete(key);
-  }
 }
 
 const DAY = 86_400_000;
@@ -52,7 +40,7 @@ const PLANTED = Array.from({ length: 12 }, (_, n) => `planted ${n}.`);
 async function found(versions: VersionedStore): Promise<string[]> {
   const keys = await manifestsIn(versions);
   const objects = await Promise.all(keys.map(async (key) => gunzipSync(await versions.get(key))));
-  const rows = [...(await everything(mongoose)), ...objects];
+  const rows = [...(await allStored(mongoose)), ...objects];
   return PLANTED.filter((text) => whereFound(text, rows));
 }
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { holdKey, holdsOf } from '../../src/commit/held.ts';
 import { type ChronosModelType, chronos, LegalHoldError, MemoryPayloadStore } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
-import { retain, storeOf } from '../support/retain.ts';
+import { retain } from '../support/retain.ts';
+import { storeOf } from '../support/store-of.ts';
 import { recordsOf } from '../support/stored.ts';
 
 const mongoose = await testDatabase();

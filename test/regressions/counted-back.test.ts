@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type ChronosModelType, chronos } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
-import { storeOf } from '../support/retain.ts';
+import { storeOf } from '../support/store-of.ts';
 
 const mongoose = await testDatabase();
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { type ChronosModelType, chronos, MemoryPayloadStore, type PayloadStore } from '../../src/index.ts';
 import { restorePlan } from '../../src/restore/restore-plan.ts';
 import { testDatabase } from '../support/database.ts';
-import { retain, storeOf } from '../support/retain.ts';
+import { retain } from '../support/retain.ts';
+import { storeOf } from '../support/store-of.ts';
 
 const mongoose = await testDatabase();
 

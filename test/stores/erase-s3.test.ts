@@ -8,8 +8,8 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ChronosModelType, chronos, type PayloadStore } from '../../src/index.ts';
 import { S3PayloadStore } from '../../src/payload/stores/s3-payload-store.ts';
+import { allStored, whereFound } from '../support/all-stored.ts';
 import { mongooseUnderTest, testDatabase } from '../support/database.ts';
-import { everything, whereFound } from '../support/everything.ts';
 import { type FaultyProxy, faultyProxy } from '../support/faulty-proxy.ts';
 import { describeS3, newBucket, s3Client, s3Options } from '../support/s3-bucket.ts';
 import { everyVersion, versionedBucket, versionsIn } from '../support/s3-versions.ts';
@@ -69,7 +69,7 @@ describeS3('erasing', (server) => {
       }
       const buckets = stores.map(({ bucket }) => bucket);
       const found = async () => {
-        const rows = [...(await everything(mongoose)), ...(await everyVersion(client, buckets))];
+        const rows = [...(await allStored(mongoose)), ...(await everyVersion(client, buckets))];
         return PLANTED.filter((text) => whereFound(text, rows) || whereFound(base64(text), rows));
       };
       expect(await found()).toEqual(PLANTED);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Base64, ChronosEntity, ChronosModel, Prop } from '../../decorators/index.ts';
 import type { ChronosConfig } from '../../src/index.ts';
 import { isRowId, shownId, tenantOf } from '../../src/row-id.ts';
-import { whereFound } from '../support/everything.ts';
+import { whereFound } from '../support/all-stored.ts';
 import { testRegistries } from '../support/registry.ts';
 import { describeS3, s3Client, s3Options } from '../support/s3-bucket.ts';
 import { everyVersion, versionedBucket, versionsIn } from '../support/s3-versions.ts';

@@ -1,7 +1,7 @@
 import type { Mongoose } from 'mongoose';
 
 /** All documents of all collections of the database, as they are stored, in an order of their own. */
-export async function everything(mongoose: Mongoose): Promise<Buffer[]> {
+export async function allStored(mongoose: Mongoose): Promise<Buffer[]> {
   const { db } = mongoose.connection;
   const collections = (await db!.listCollections().toArray()).filter(({ type }) => type === 'collection');
   const rows: Buffer[] = [];
