@@ -74,7 +74,7 @@ type Diffed<O> = O extends { readonly format: 'json-patch' } ? JsonPatchOperatio
 type Id = unknown;
 
 /**
- * What the plugin adds to a model.
+ * What the plugin adds to a model. An id that the schema cannot cast is a CastError of Mongoose's.
  *
  * @typeParam Patch what `enrich` takes
  */
@@ -90,20 +90,38 @@ export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals
     options?: O,
   ): VersionList<Leaned<O, T, PastDocument<T, QueryHelpers, Methods, Virtuals>>>;
 
-  /** The document as it is; null if there is none. */
+  /**
+   * The document as it is; null if there is none.
+   *
+   * @throws VersioningDisabledError with `includeDeleted`, for a document that is not there, where only current
+   *   ones are kept
+   * @throws StorageError; PayloadMissingError; PayloadIntegrityError where it has left MongoDB and cannot be read
+   */
   getLatest<const O extends VersionReadOptions = VersionReadOptions>(
     id: Id,
     options?: O,
   ): Promise<Leaned<O, T, ChronosDocument<T, QueryHelpers, Methods, Virtuals>> | null>;
 
-  /** The document as it was in version `ov`; null if there is no such version, or if it is a deletion. */
+  /**
+   * The document as it was in version `ov`; null if there is no such version, or if it is a deletion. Throws as
+   * `getLatest` does.
+   *
+   * @throws BeyondRetentionError for a version that was dropped
+   * @throws VersioningDisabledError for an earlier version, where only current ones are kept
+   */
   getVersion<const O extends VersionReadOptions = VersionReadOptions>(
     id: Id,
     ov: number,
     options?: O,
   ): Promise<Leaned<O, T, PastDocument<T, QueryHelpers, Methods, Virtuals>> | null>;
 
-  /** The document as it was at an instant; null before its creation and while it was deleted. */
+  /**
+   * The document as it was at an instant; null before its creation and while it was deleted. Throws as `getLatest` does.
+   *
+   * @throws ConfigError for what is no instant, and for a collection version without the option `collectionVersion`
+   * @throws BeyondRetentionError for a version that was dropped
+   * @throws VersioningDisabledError before the current version, where only current ones are kept
+   */
   getAsOf<const O extends VersionReadOptions = VersionReadOptions>(
     id: Id,
     at: Instant,
@@ -118,7 +136,15 @@ export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals
    */
   presign(id: Id, options?: PresignVersionOptions): Promise<Readonly<Record<string, PresignedBlob>>>;
 
-  /** What changed between two versions, each given by its number or an instant; the second is the current one. */
+  /**
+   * What changed between two versions, each given by its number or an instant. Without a second one it is the current
+   * one.
+   *
+   * @throws NotFoundError where the current one is meant, and there is none
+   * @throws VersionNotFoundError for a version or an instant that the document does not have
+   * @throws BeyondRetentionError for a version that was dropped
+   * @throws VersioningDisabledError where only current documents are kept
+   */
   diff<const O extends DiffOptions = DiffOptions>(
     id: Id,
     a: VersionReference,
@@ -126,14 +152,25 @@ export interface ChronosStatics<T, QueryHelpers = None, Methods = None, Virtuals
     options?: O,
   ): Promise<Diffed<O>>;
 
-  /** Merges a patch into the document: a new version that keeps what the patch does not name. */
+  /**
+   * Merges a patch into the document, or several in their order: a new version that keeps what they do not name.
+   *
+   * @throws NotFoundError; OptimisticLockError; ConfigError for no patch, and for one that cannot be merged
+   * @throws Mongoose's own CastError, StrictModeError and ValidationError for what the schema does not allow
+   */
   enrich(
     id: Id,
     patch: Patch | readonly Patch[],
     options?: EnrichOptions,
   ): Promise<ChronosDocument<T, QueryHelpers, Methods, Virtuals>>;
 
-  /** Makes an old version current again: a new version of the same content. A deleted document comes back. */
+  /**
+   * Makes an old version current again: a new version of the same content. A deleted document comes back.
+   *
+   * @throws VersionNotFoundError, also for a deletion; OptimisticLockError; ConfigError for a target that is none
+   * @throws BeyondRetentionError for a version that was dropped
+   * @throws VersioningDisabledError where only current documents are kept
+   */
   restore(
     id: Id,
     target: RestoreTarget,

@@ -22,7 +22,10 @@ import { checkedFilter } from './checked-filter.ts';
 import type { CollectionRoute } from './chronos.ts';
 import { requireId } from './item-id.ts';
 
-/** What is done to collections by those who look after them. */
+/**
+ * What is done to collections by those who look after them. What `chronos.with` throws of a route is thrown by each call
+ * that takes one.
+ */
 export class Admin {
   readonly #registry: Registry;
 
@@ -53,6 +56,11 @@ export class Admin {
    *
    * @example
    * await chronos.admin.hardDelete({ key: 'runtime-tenant-a', collection: 'users' }, { id }, { confirm: true });
+   *
+   * @throws ConfigError without `hardDeleteEnabled`, without `confirm: true` unless it is a dry run, and for what is
+   *   no id
+   * @throws NotFoundError for an id that no document can have
+   * @throws LegalHoldError where one of the documents is held
    */
   async hardDelete(
     route: CollectionRoute,
@@ -65,17 +73,34 @@ export class Admin {
   /**
    * Leaves in MongoDB only the part to search by of versions that were written so many hours ago. See
    * `Model.markItemsAsProcessedByTTL`.
+   *
+   * @throws ConfigError without `confirm: true` unless it is a dry run, for hours that are no number from 0, and where
+   *   payloads are not kept in object storage
+   * @throws RouteMismatchError for one of the tenants that share a collection
    */
   async markItemsAsProcessedByTTL(route: CollectionRoute, hours: number, options: MarkOptions): Promise<MarkReport> {
     return this.#model(route).markItemsAsProcessedByTTL(hours, options);
   }
 
-  /** The same for all versions of one document. */
+  /**
+   * The same for all versions of one document; also for a tenant that shares a collection.
+   *
+   * @returns whether there was anything to mark
+   * @throws ConfigError without `confirm: true` unless it is a dry run, for what is no id, and where payloads are not
+   *   kept in object storage
+   * @throws NotFoundError for an id that no document can have
+   */
   async markItemAsProcessed(route: CollectionRoute, id: unknown, options: MarkOptions): Promise<boolean> {
     return this.#model(route).markItemAsProcessed(this.#idIn(route, id), options);
   }
 
-  /** Removes the objects of a collection that nothing refers to. See `Model.sweep`. */
+  /**
+   * Removes the objects of a collection that nothing refers to. See `Model.sweep`.
+   *
+   * @throws ConfigError without `confirm: true` unless it is a dry run, for a `graceMs` that is no number from 0, and
+   *   where neither payloads nor manifests are kept in object storage
+   * @throws StorageError
+   */
   async sweep(route: CollectionRoute, options: SweepOptions): Promise<SweepReport> {
     return this.#model(route).sweep(options);
   }
@@ -83,12 +108,20 @@ export class Admin {
   /**
    * Takes the versions of a collection away that are past `retention.ver`: into manifests with `rollup.enabled`, else for
    * good. See `Model.applyRetention`.
+   *
+   * @throws ConfigError without `confirm: true` unless it is a dry run, and where all versions are kept
+   * @throws StorageError where manifests cannot be written; another run goes on from there
    */
   async applyRetention(route: CollectionRoute, options: RetentionOptions): Promise<RetentionReport> {
     return this.#model(route).applyRetention(options);
   }
 
-  /** Drops rolled up versions of a collection for good. See `Model.dropManifests`. */
+  /**
+   * Drops rolled up versions of a collection for good. See `Model.dropManifests`.
+   *
+   * @throws ConfigError without `confirm: true` unless it is a dry run, and for a `before` that is no date
+   * @throws StorageError where manifests cannot be read or written; another run goes on from there
+   */
   async dropManifests(
     route: CollectionRoute,
     target: { readonly before: Date },
@@ -102,12 +135,20 @@ export class Admin {
    *
    * @example
    * await chronos.admin.hold({ tenantId: 'a', collection: 'users' }, id, { actor: 'legal', reason: 'case 7' });
+   *
+   * @throws ConfigError for what is no id; NotFoundError for an id that no document can have
+   * @throws VersioningDisabledError where a version goes with the write that takes its place
    */
   async hold(route: CollectionRoute, id: unknown, attribution?: Attribution): Promise<void> {
     return this.#model(route).hold(this.#idIn(route, id), attribution);
   }
 
-  /** @returns whether the document was held */
+  /**
+   * Lets go of a document that was held.
+   *
+   * @returns whether it was
+   * @throws ConfigError for what is no id; NotFoundError for an id that no document can have
+   */
   async releaseHold(route: CollectionRoute, id: unknown): Promise<boolean> {
     return this.#model(route).releaseHold(this.#idIn(route, id));
   }
@@ -146,17 +187,31 @@ export class Admin {
    * Writes a collection with its whole history to the bucket for backups, all of one snapshot. See `Model.exportHistory`.
    *
    * @param options the `key` by which it is restored; a new one if left out
+   * @throws ConfigError for a key that is none, and where there is no object storage
+   * @throws RouteMismatchError for one of the tenants that share a collection
+   * @throws SnapshotExpiredError where it takes longer than the server keeps a snapshot
    */
   async backup(route: CollectionRoute, { key }: { readonly key?: string | undefined } = {}): Promise<BackupReport> {
     return this.#backups(route).make(this.#model(route), key);
   }
 
-  /** Puts a backup into the collection, which is empty or the same one. See `Model.importHistory`. */
+  /**
+   * Puts a backup into the collection, which is empty or the same one. See `Model.importHistory`.
+   *
+   * @throws ConfigError for a key that is none, and where there is no object storage
+   * @throws HistoryFileError for what is no backup, not intact, or of another history
+   * @throws RouteMismatchError for one of the tenants that share a collection
+   * @throws VersioningDisabledError where only current documents are kept
+   */
   async restoreBackup(route: CollectionRoute, { key }: { readonly key: string }): Promise<ImportReport> {
     return this.#backups(route).restore(this.#model(route), key);
   }
 
-  /** The backups of a collection, in the order of their keys. */
+  /**
+   * The backups of a collection, in the order of their keys.
+   *
+   * @throws ConfigError where there is no object storage; StorageError where it does not answer
+   */
   async listBackups(route: CollectionRoute): Promise<BackupFacts[]> {
     return this.#backups(route).list();
   }

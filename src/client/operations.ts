@@ -85,22 +85,46 @@ export class Operations<T extends object = RawDocument> {
     return enrichItem(this.#items, id, patch, options);
   }
 
-  /** A document as it is; null where there is none. */
+  /**
+   * A document as it is; null where there is none.
+   *
+   * @throws ConfigError for what is no id, for a projection that is none, and for `presign` without object storage
+   * @throws VersioningDisabledError with `includeDeleted`, for a document that is not there, where only current
+   *   ones are kept
+   * @throws StorageError; PayloadMissingError; PayloadIntegrityError where it has left MongoDB and cannot be read
+   */
   getLatest(id: unknown, options?: ReadItemOptions): Promise<Item<T> | null> {
     return readItem(this.#items, id, {}, options);
   }
 
-  /** A document as it is, in a version, or as of an instant: `{ ov }` or `{ at }`. */
+  /**
+   * A document as it is, in a version, or as of an instant: `{ ov }` or `{ at }`. Throws as `getLatest`, `getVersion`
+   * and `getAsOf` do.
+   *
+   * @throws ConfigError for both at once
+   */
   getItem(id: unknown, { ov, at, ...options }: ReadItemOptions & ItemReference = {}): Promise<Item<T> | null> {
     return readItem(this.#items, id, { ov, at }, options);
   }
 
-  /** A document in a version; null where there is no such version, or where it is a deletion. */
+  /**
+   * A document in a version; null where there is no such version, or where it is a deletion. Throws as `getLatest` does.
+   *
+   * @throws ConfigError for what is no number of a version
+   * @throws BeyondRetentionError for a version that was dropped
+   * @throws VersioningDisabledError for an earlier version, where only current ones are kept
+   */
   getVersion(id: unknown, ov: number, options?: ReadItemOptions): Promise<Item<T> | null> {
     return readItem(this.#items, id, { ov: ov ?? Number.NaN }, options);
   }
 
-  /** A document as of an instant; null before it was created, and while it was deleted. */
+  /**
+   * A document as of an instant; null before it was created, and while it was deleted. Throws as `getLatest` does.
+   *
+   * @throws ConfigError for what is no instant, and for a collection version where versions are not numbered by it
+   * @throws BeyondRetentionError for a version that was dropped
+   * @throws VersioningDisabledError before the current version, where only current ones are kept
+   */
   getAsOf(id: unknown, at: Instant, options?: ReadItemOptions): Promise<Item<T> | null> {
     return readItem(this.#items, id, { at: at ?? '' }, options);
   }
@@ -111,6 +135,13 @@ export class Operations<T extends object = RawDocument> {
    * @example
    * let page = await ops.query({ status: 'active' }, { sort: { name: 1 }, limit: 100 });
    * while (page.pageToken !== undefined) page = await ops.query(filter, { ...options, pageToken: page.pageToken });
+   *
+   * @throws ConfigError for a filter, sort, limit or pageToken that is none, and for a path that is not indexed
+   * @throws NotFoundError where the document of `afterId` is not there
+   * @throws BeyondRetentionError for an instant of which versions were dropped
+   * @throws VersioningDisabledError with `at` or `includeDeleted`, where only current documents are kept
+   * @throws StorageError; PayloadMissingError; PayloadIntegrityError where a document has left MongoDB and cannot be
+   *   read
    */
   query(filter: Readonly<Record<string, unknown>>, options?: ItemListOptions): Promise<ItemPage<T>> {
     return listItems(this.#items, filter, options);
@@ -124,13 +155,21 @@ export class Operations<T extends object = RawDocument> {
   /**
    * Makes an old version current again, by a new one of the same content. A deleted document comes back.
    *
-   * @throws VersionNotFoundError
+   * @throws VersionNotFoundError; OptimisticLockError; ConfigError for a target that is none
+   * @throws BeyondRetentionError for a version that was dropped
+   * @throws VersioningDisabledError where only current documents are kept
    */
   restoreObject(id: unknown, target: RestoreTarget, options: ItemWriteOptions = {}): Promise<RestoredItem> {
     return restoreItem(this.#items, id, target, options);
   }
 
-  /** Takes the collection back to its state as of an instant. See `Model.restoreCollection`. */
+  /**
+   * Takes the collection back to its state as of an instant. See `Model.restoreCollection`.
+   *
+   * @throws ConfigError for a target or a filter that is none
+   * @throws BeyondRetentionError for an instant of which versions were dropped
+   * @throws VersioningDisabledError where only current documents are kept
+   */
   async restoreCollection(target: CollectionTarget, options: RestoreCollectionOptions = {}): Promise<RestoreReport> {
     const { filter } = options;
     const { actor, reason } = checkedBy(options);
