@@ -199,6 +199,7 @@ export class Admin {
    * Puts a backup into the collection, which is empty or the same one. See `Model.importHistory`.
    *
    * @throws ConfigError for a key that is none, and where there is no object storage
+   * @throws PayloadMissingError where there is no backup of that key
    * @throws HistoryFileError for what is no backup, not intact, or of another history
    * @throws RouteMismatchError for one of the tenants that share a collection
    * @throws VersioningDisabledError where only current documents are kept

@@ -136,7 +136,8 @@ export class Operations<T extends object = RawDocument> {
    * let page = await ops.query({ status: 'active' }, { sort: { name: 1 }, limit: 100 });
    * while (page.pageToken !== undefined) page = await ops.query(filter, { ...options, pageToken: page.pageToken });
    *
-   * @throws ConfigError for a filter, sort, limit or pageToken that is none, and for a path that is not indexed
+   * @throws ConfigError for a filter, sort, limit or pageToken that is none, and for a path that is not indexed where
+   *   payloads are kept in object storage
    * @throws NotFoundError where the document of `afterId` is not there
    * @throws BeyondRetentionError for an instant of which versions were dropped
    * @throws VersioningDisabledError with `at` or `includeDeleted`, where only current documents are kept
