@@ -1,6 +1,8 @@
 import type { Model } from 'mongoose';
+import type { Filter } from '../commit/captured-write.ts';
 import type { Committer } from '../commit/committer.ts';
 import { outcomeOf } from '../commit/once.ts';
+import type { Store } from '../commit/store.ts';
 import { RouteMismatchError } from '../errors.ts';
 import type { Point } from '../history/instant.ts';
 import type { MarkReport } from '../offload/mark-processed.ts';
@@ -202,6 +204,12 @@ export const ADMINISTRATION = [
   'outcome',
 ] as const satisfies readonly (keyof AdministrationStatics)[];
 
+/** @throws ConfigError for a filter by what is in object storage */
+async function requireAnswerable({ payload }: Store, operation: string, filter: Filter): Promise<void> {
+  await payload?.kept.known();
+  payload?.requireFilter(operation, filter);
+}
+
 export function administration(administered: Administered): AdministrationStatics {
   const { model } = administered;
   const rows = rowsOf(model);
@@ -213,8 +221,7 @@ export function administration(administered: Administered): AdministrationStatic
       const point = administered.point('cv' in target ? target : target.at);
       const committer = await administered.committer();
       const filter = options.filter === undefined ? castFilter(model) : meantFilter(model, 'restore', options.filter);
-      await committer.store.payload?.kept.known();
-      committer.store.payload?.requireFilter('restore', filter);
+      await requireAnswerable(committer.store, 'restore', filter);
       const report = await restoreCollection(committer, point, filter, options, rows?.tenantId);
       for (const { error } of report.failures) rows?.shownError(error);
       return report;
@@ -238,9 +245,11 @@ export function administration(administered: Administered): AdministrationStatic
     async hardDelete(target, options = {}) {
       requireErasable(model);
       const { store } = await administered.committer();
+      const targets = erasureTargets(administered, target);
+      if ('filter' in targets) await requireAnswerable(store, 'erase', targets.filter);
       // An erasure does not wait for counters that cannot be reached.
       if (options.dryRun !== true) await store.counting?.settle().catch(() => undefined);
-      return hardDelete(store, erasureTargets(administered, target), options, ids);
+      return hardDelete(store, targets, options, ids);
     },
     flush: async (options) => flush((await administered.committer()).store, options),
     async markItemsAsProcessedByTTL(hours, options) {

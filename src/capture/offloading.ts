@@ -1,10 +1,12 @@
 import type { Schema } from 'mongoose';
 import type { Store } from '../commit/store.ts';
 import type { ChronosOptions, ResolvedPayload } from '../config/options.ts';
+import { pathsOfFilter } from '../offload/needed-paths.ts';
 import { PayloadTier } from '../offload/payload-tier.ts';
 import { type PayloadMap, payloadMap } from '../payload/payload-map.ts';
 import { systemsKept } from '../retention/kept-records.ts';
 import { rowsOf } from '../system/rows.ts';
+import type { RawDocument } from '../types.ts';
 import type { AnyModel } from './install.ts';
 
 /** The store of a collection whose payloads are kept in object storage. */
@@ -44,16 +46,37 @@ interface SchemaInternals {
   readonly $timestamps?: { readonly createdAt?: string; readonly updatedAt?: string };
 }
 
-/** The Mongoose version key, what tells discriminators apart, timestamps, and the fields of the schema's own indexes. */
+/**
+ * The Mongoose version key, what tells discriminators apart, timestamps, the shard key that Mongoose has in its filters,
+ * and what the server needs for the schema's own indexes.
+ */
 function neededPaths(schema: Schema): string[] {
-  const { versionKey, discriminatorKey = '__t' } = schema.options as {
+  const {
+    versionKey,
+    discriminatorKey = '__t',
+    shardKey = {},
+  } = schema.options as {
     versionKey?: string | false;
     discriminatorKey?: string;
+    shardKey?: object | null;
   };
   const { createdAt, updatedAt } = (schema as unknown as SchemaInternals).$timestamps ?? {};
   const named = [versionKey === undefined ? '__v' : versionKey, discriminatorKey, createdAt, updatedAt];
-  const indexes = schema.indexes().flatMap(([keys]) => Object.keys(keys));
-  return [...named, ...indexes].filter((path) => typeof path === 'string' && isNamed(path)) as string[];
+  const indexes = schema.indexes().flatMap(([keys, options]) => pathsOfIndex(keys, options as IndexOptions));
+  return [...named, ...Object.keys(shardKey ?? {}), ...indexes].filter(
+    (path) => typeof path === 'string' && isNamed(path),
+  ) as string[];
+}
+
+interface IndexOptions {
+  readonly partialFilterExpression?: RawDocument;
+  readonly language_override?: string;
+}
+
+/** Its fields, what tells which documents are in it, and the field that tells the language of a text. */
+function pathsOfIndex(keys: object, { partialFilterExpression = {}, language_override }: IndexOptions): string[] {
+  const language = Object.values(keys).includes('text') ? [language_override ?? 'language'] : [];
+  return [...Object.keys(keys), ...pathsOfFilter(partialFilterExpression), ...language];
 }
 
 /** A wildcard names no path, and `_id` is kept anyway. */
