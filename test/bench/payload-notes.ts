@@ -26,8 +26,8 @@ export interface PayloadSize {
 const LINE_BYTES = 100;
 
 export const PAYLOAD_SIZES: readonly PayloadSize[] = [
-  { name: '1 KB', documents: 200, writes: { rounds: 7, sliceMs: 300 }, payload: { body: bodyOf(1_000) } },
-  { name: '100 KB', documents: 60, writes: { rounds: 5, sliceMs: 500 }, payload: { body: bodyOf(100_000) } },
+  { name: '1 KB', documents: 200, writes: { rounds: 9, sliceMs: 1_000 }, payload: { body: bodyOf(1_000) } },
+  { name: '100 KB', documents: 60, writes: { rounds: 7, sliceMs: 1_000 }, payload: { body: bodyOf(100_000) } },
   { name: '1 MB', documents: 20, writes: { rounds: 3, sliceMs: 1_000 }, payload: { body: bodyOf(1_000_000) } },
   {
     name: '5 MB blob',
