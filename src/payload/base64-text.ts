@@ -48,7 +48,7 @@ export function encodeBase64({ bytes, head }: { readonly bytes: Uint8Array; read
 /** How many bytes a base64 string stands for, at most: told by its length, without decoding it. */
 export function decodedLength(text: string): number {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  return Math.floor(((text.length - headOf(text).length) * 3) / 4) - padding;
+  return Math.max(0, Math.floor(((text.length - headOf(text).length) * 3) / 4) - padding);
 }
 
 /** The longest head that is looked for: beyond it a string is no data URL, whatever it begins with. */
