@@ -247,7 +247,7 @@ export function administration(administered: Administered): AdministrationStatic
       const { store } = await administered.committer();
       const targets = erasureTargets(administered, target);
       if ('filter' in targets) await requireAnswerable(store, 'erase', targets.filter);
-      // An erasure does not wait for counters that cannot be reached.
+      // An erasure does not fail for counters that cannot be reached.
       if (options.dryRun !== true) await store.counting?.settle().catch(() => undefined);
       return hardDelete(store, targets, options, ids);
     },
